@@ -1,0 +1,1 @@
+"""The past: what was known about a customer at a cut-off."""

@@ -1,0 +1,28 @@
+"""How long ago: the silence before the cut-off, and how long the customer has been with us."""
+
+from features.catalog import Family
+
+RECENCY = Family("recency", "history")
+_add = RECENCY.add
+
+_add("days_since_last_purchase", "min(age)", driver="going_quiet", unit="days", monotone=1, usual="mean_gap_days",
+     meaning="Days from the last purchase to the cut-off", meaning_zh="最近一次购买距今的天数",
+     en="Last bought {value} days ago; usually every {usual} days.", zh="上次购买在{value}天前；通常每{usual}天购买一次。")
+_add("days_since_first_purchase", "max(age)", driver="tenure", role="context", unit="days",
+     meaning="Days from the first purchase that memory holds to the cut-off", meaning_zh="记忆期内首次购买距今的天数",
+     en="With us for at least {value} days; typical is {usual}.", zh="至少已有{value}天的购买记录；一般客户为{usual}天。")
+_add("days_since_typical_purchase", "ratio(sum(age), count(*))", driver="going_quiet", unit="days",
+     meaning="Mean age of the purchase days: where the history's weight lies", meaning_zh="购买日的平均距今天数",
+     en="On average, purchases lie {value} days back; typical is {usual}.", zh="购买平均发生在{value}天前；一般客户为{usual}天。")
+_add("days_since_typical_spend", "ratio(sum(age * amount), sum(amount))", driver="spending_less", unit="days",
+     meaning="Age of the average unit of money spent", meaning_zh="每单位消费的平均距今天数",
+     en="The average amount spent lies {value} days back; typical is {usual}.", zh="消费平均发生在{value}天前；一般客户为{usual}天。")
+_add("overdue_ratio", "ratio(days_since_last_purchase, mean_gap_days)", relation="vector", driver="going_quiet", unit="ratio",
+     meaning="Present silence over the usual gap between purchases", meaning_zh="当前沉默时长与平时购买间隔之比",
+     en="The present silence is {value} times the usual gap; typical is {usual}.", zh="当前沉默时长是平时间隔的{value}倍；一般客户为{usual}倍。")
+_add("overdue_against_longest", "ratio(days_since_last_purchase, longest_gap_days)", relation="vector", driver="going_quiet", unit="ratio",
+     meaning="Present silence over the longest gap seen", meaning_zh="当前沉默时长与最长间隔之比",
+     en="The present silence is {value} times the longest gap so far; typical is {usual}.", zh="当前沉默时长是历史最长间隔的{value}倍；一般客户为{usual}倍。")
+_add("overdue_deviations", "ratio(days_since_last_purchase - mean_gap_days, gap_spread_days)", relation="vector", driver="going_quiet", unit="number",
+     meaning="How many standard deviations the present silence exceeds the usual gap", meaning_zh="当前沉默超出平时间隔的标准差数",
+     en="The present silence is {value} standard deviations beyond the usual gap; typical is {usual}.", zh="当前沉默超出平时间隔{value}个标准差；一般客户为{usual}。")

@@ -1,0 +1,168 @@
+"""The catalog: every column of a behaviour vector with its SQL, driver, role, meaning, unit and sentences.
+
+A feature is one row. Its SQL aggregates the rows of a relation (features/relations.py) for one customer and one
+cut-off, or, where the relation is `vector`, is an expression over the other columns. `{w}` stands for the window.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+Role = Literal["lever", "context", "protected"]
+Unit = Literal["days", "count", "money", "share", "ratio", "number", "category"]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A group of features that mean one thing to a marketer."""
+
+    name: str
+    en: str
+    zh: str
+
+
+DRIVERS: dict[str, Driver] = {
+    driver.name: driver
+    for driver in (
+        Driver("going_quiet", "Going quiet", "渐渐沉默"),
+        Driver("visiting_less", "Visiting less", "来得更少"),
+        Driver("spending_less", "Spending less", "花得更少"),
+        Driver("rhythm", "Buying rhythm", "购买节奏"),
+        Driver("narrowing_basket", "Narrowing basket", "购物篮变窄"),
+        Driver("price", "Price and discounts", "价格与折扣"),
+        Driver("place", "Place of purchase", "购买地点"),
+        Driver("returns", "Returns", "退货"),
+        Driver("service_trouble", "Service trouble", "服务问题"),
+        Driver("engagement", "Engagement", "互动"),
+        Driver("offers", "Offers", "优惠活动"),
+        Driver("tenure", "Time with us", "客户时长"),
+        Driver("profile", "Customer profile", "客户画像"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the behaviour vector.
+
+    Attributes
+    ----------
+    sql
+        An aggregate over the rows of `relation`, or an expression over columns where relation is `vector`.
+    unit
+        Of the value; `share` is a fraction of 1 and is spoken as a percentage.
+    missing
+        What a customer without such history gets: `0`, or `unknown` (null).
+    usual
+        The feature that holds what is usual for this customer; empty means what is typical for all (the median).
+    monotone
+        1 where a higher value may never lower the risk, -1 the reverse, 0 free.
+    needs
+        `table.column` names without which the feature is left out.
+    en, zh
+        The sentence; what follows its semicolon is left out when the usual value is unknown.
+    """
+
+    name: str
+    family: str
+    relation: str
+    sql: str
+    driver: str
+    role: Role
+    unit: Unit
+    missing: Literal["0", "unknown"]
+    meaning: str
+    meaning_zh: str
+    en: str
+    zh: str
+    usual: str = ""
+    monotone: int = 0
+    needs: tuple[str, ...] = ()
+
+
+class Family:
+    """The features of one file in features/behavior/; collects rows as they are declared."""
+
+    def __init__(self, name: str, relation: str, needs: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.relation = relation
+        self.needs = needs
+        self.features: list[Feature] = []
+
+    def add(
+        self, name: str, sql: str, *, driver: str, unit: Unit, meaning: str, meaning_zh: str, en: str, zh: str,
+        windows: Iterable[int] = (0,), role: Role = "lever", missing: Literal["0", "unknown"] = "unknown",
+        usual: str = "", monotone: int = 0, needs: tuple[str, ...] | None = None, relation: str | None = None,
+    ) -> None:  # fmt: skip
+        """Declare a feature, once per window."""
+        for window in windows:
+            texts = {
+                key: text.replace("{w}", str(window))
+                for key, text in dict(
+                    name=name, sql=sql, meaning=meaning, meaning_zh=meaning_zh, en=en, zh=zh, usual=usual
+                ).items()
+            }
+            self.features.append(
+                Feature(
+                    family=self.name, relation=relation or self.relation, driver=driver, role=role, unit=unit,
+                    missing=missing, monotone=monotone, needs=self.needs if needs is None else needs, **texts,
+                )
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """An ordered set of features; a bundle carries the one it was fitted on."""
+
+    features: tuple[Feature, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def by_name(self) -> dict[str, Feature]:
+        return {feature.name: feature for feature in self.features}
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(json.dumps(self.as_rows(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def available(self, columns: Mapping[str, Iterable[str]], attributes: Mapping[str, str]) -> Catalog:
+        """The features that a shop's tables can carry, with one more for each attribute."""
+        have = {f"{table}.{column}" for table, names in columns.items() for column in names}
+        kept = [feature for feature in self.features if set(feature.needs) <= have]
+        names = {feature.name for feature in kept}
+        kept = [replace(f, usual="") if f.usual and f.usual not in names else f for f in kept]
+        return Catalog(tuple(kept) + tuple(_attribute(name, kind) for name, kind in attributes.items()))
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """Plain data, for the bundle and for documentation."""
+        return [asdict(feature) for feature in self.features]
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Catalog:
+        """The inverse of `as_rows`."""
+        return cls(tuple(Feature(**{**row, "needs": tuple(row["needs"])}) for row in rows))
+
+
+PROTECTED_ATTRIBUTES = frozenset(
+    "age gender sex ethnicity race religion nationality marital_status disability birth_date birthday".split()
+)
+
+
+def _attribute(name: str, kind: str) -> Feature:
+    """An attribute of the customers table as a feature; what the law protects is never used to act."""
+    words = name.replace("_", " ")
+    return Feature(
+        name=f"attribute_{name}", family="attributes", relation="attributes", sql=f"attribute_{name}",
+        driver="profile", role="protected" if name in PROTECTED_ATTRIBUTES else "context",
+        unit="number" if kind == "number" else "category", missing="unknown",
+        meaning=f"The customer's {words}", meaning_zh=f"客户属性：{words}",
+        en=f"{words.capitalize()}: {{value}}.", zh=f"{words}：{{value}}。", needs=("customers.customer_id",),
+    )  # fmt: skip
+

@@ -1,0 +1,460 @@
+"""Reading a shop's tables once, strictly: bad rows to quarantine, bad tables refused, the rest checked.
+
+Everything downstream reads what this module wrote: `transactions.parquet` and its siblings, with moments as
+integer day numbers, numbers as doubles, ids and texts as strings, flags as 0 and 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from features.events import TABLES, Column, Table
+from features.refusal import Refusal, did_you_mean
+from features.shop import Shop, TableSource
+from features.snapshot import day_date
+from features.sources import connect, main_file, open_files, row_column
+from features.store import Store, written_whole
+
+FORMAT = 1  # of the checked tables; a change makes every table be read again
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """What is usable of one column. `state` is ok, warning or absent."""
+
+    table: str
+    column: str
+    state: str
+    missing_share: float
+    distinct: int
+    low: str
+    high: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """How many rows were read, used and quarantined; read = used + quarantined."""
+
+    table: str
+    read: int
+    used: int
+    quarantined: int
+    quarantine_file: str | None
+    columns: tuple[ColumnReport, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckedTables:
+    """A shop's tables that have passed the check, and what is known of them."""
+
+    folder: Path
+    fingerprint: str
+    known_until: date
+    first_day: date
+    last_day: date
+    columns: dict[str, tuple[str, ...]]
+    attributes: dict[str, str]
+    reports: tuple[TableReport, ...] = field(default=())
+    checked_on: date = date(1970, 1, 1)
+    future_rows: int = 0
+
+    def path(self, table: str) -> Path:
+        """The Parquet file of a checked table."""
+        return self.folder / f"{table}.parquet"
+
+    def require_known(self, cutoff: date) -> None:
+        """Refuse (HF206) a cut-off before the first event or after what the tables cover."""
+        if not self.first_day < cutoff <= self.known_until:
+            raise Refusal(
+                "HF206", f"the cut-off {cutoff} lies outside what is known, {self.first_day} to {self.known_until}.",
+                "Choose a cut-off after the first and not after the last of these days.",
+            )  # fmt: skip
+
+
+def check_tables(
+    shop: Shop, store: Store, today: date, tell: Callable[[str], object] = lambda _: None
+) -> CheckedTables:
+    """The shop's tables, checked; read again only where files or mapping have changed.
+
+    Parameters
+    ----------
+    today
+        Rows dated later are quarantined as not yet possible.
+    tell
+        Called with the name of each table when its reading begins.
+
+    Raises
+    ------
+    Refusal
+        HF201 to HF207.
+    """
+    if "transactions" not in shop.tables:
+        raise Refusal("HF207", "shop.toml maps no transactions.", "Add [tables.transactions].")
+    key = _source_fingerprint(shop)
+    folder = store.tables / key
+    known = _remembered(folder)
+    if known and (known.future_rows == 0 or known.checked_on == today):
+        return known
+    connection = connect()
+    open_files(connection, shop)
+    with written_whole(folder) as beside:
+        beside.mkdir()
+        reader = _Reader(connection, shop, store, beside, today)
+        reports = []
+        for name in TABLES:
+            if name in shop.tables:
+                tell(name)
+                reports.append(reader.read(TABLES[name], shop.tables[name]))
+        first, last = connection.execute("select min(day), max(day) from checked_transactions").fetchall()[0]
+        checked = CheckedTables(
+            folder=folder,
+            fingerprint=reader.content_fingerprint(),
+            known_until=shop.known_until or day_date(last + 1),
+            first_day=day_date(first),
+            last_day=day_date(last),
+            columns=reader.columns,
+            attributes=reader.attributes,
+            reports=tuple(reports),
+            checked_on=today,
+            future_rows=reader.future_rows,
+        )
+        (beside / "report.json").write_text(json.dumps(asdict(checked), default=str, indent=1))
+    connection.close()
+    return checked
+
+
+def _source_fingerprint(shop: Shop) -> str:
+    """Changes when the mapping or a file's name, size or time of change does."""
+    stats = []
+    for name, location in sorted(shop.files.items()):
+        file = shop.folder / location.partition("#")[0]
+        if not file.exists():
+            raise Refusal("HF201", f"files.{name}: {file} is not there.", "Correct the path in shop.toml.")
+        stat = file.stat()
+        stats.append((name, str(file), stat.st_size, stat.st_mtime_ns))
+    mapping = shop.model_dump_json(include={"files", "tables", "time_zone", "known_until", "name"})
+    return hashlib.sha256(repr((FORMAT, stats, mapping)).encode()).hexdigest()[:16]
+
+
+def _remembered(folder: Path) -> CheckedTables | None:
+    try:
+        content = json.loads((folder / "report.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    reports = tuple(
+        TableReport(
+            **{
+                **table,
+                "columns": tuple(ColumnReport(**column) for column in table["columns"]),
+                "warnings": tuple(table["warnings"]),
+            }
+        )
+        for table in content["reports"]
+    )
+    days = {k: date.fromisoformat(content[k]) for k in ("known_until", "first_day", "last_day", "checked_on")}
+    columns = {table: tuple(names) for table, names in content["columns"].items()}
+    return replace(
+        CheckedTables(**{**content, **days, "reports": reports, "columns": columns}), folder=folder
+    )
+
+
+@dataclass
+class _Reader:
+    """Reads one table after another into `checked_<name>` and Parquet; collects what was found."""
+
+    connection: duckdb.DuckDBPyConnection
+    shop: Shop
+    store: Store
+    folder: Path
+    today: date
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+    future_rows: int = 0
+
+    def read(self, table: Table, source: TableSource) -> TableReport:
+        """Check one table; write its good rows and its quarantine."""
+        self.connection.execute("set preserve_insertion_order = true")
+        present, types = self._load_raw(table, source)
+        warnings = self._count_join(table, source)
+        read = self._one(f"select count(*) from raw_{table.name}")
+        if read == 0:
+            raise Refusal("HF203", f"{table.name}: the table is empty.", "Give a table with rows.")
+        rules = self._type_columns(table, present, types)
+        self._quarantine_rules(table, rules)
+        warnings += self._quarantine_repeats(table, source, present)
+        quarantined = self._one(f"select count(distinct row_number) from bad_{table.name}")
+        self._refuse_if_too_bad(table, source, read, quarantined)
+        self._write_checked(table, present)
+        return TableReport(
+            table.name, read, read - quarantined, quarantined,
+            self._write_quarantine(table, quarantined),
+            tuple(self._column_report(table, column, column.name in source.columns) for column in present),
+            tuple(warnings),
+        )  # fmt: skip
+
+    def content_fingerprint(self) -> str:
+        """Depends on the checked rows alone, not on their order or on files' names and times."""
+        parts = []
+        for table in self.columns:
+            names = ", ".join(f"cast({name} as varchar)" for name in self.columns[table])
+            parts.append(
+                self._one(f"select count(*) || ':' || bit_xor(hash({names})) from checked_{table}")
+            )
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+    def _one(self, query: str) -> Any:
+        row = self.connection.execute(query).fetchone()
+        return row[0] if row else None
+
+    def _load_raw(self, table: Table, source: TableSource) -> tuple[list[Column], dict[str, str]]:
+        for column in table.columns:
+            if column.required and column.name not in source.columns:
+                raise Refusal(
+                    "HF202", f"{table.name}: no column is mapped to {column.name} ({column.meaning}).",
+                    f"Add it under [tables.{table.name}.columns].",
+                )  # fmt: skip
+        main = main_file(self.shop, source)
+        try:
+            available = [
+                row[0] for row in self.connection.execute(f"describe select * from {source.source}").fetchall()
+            ]
+        except duckdb.Error as error:
+            raise Refusal(
+                "HF205", f"{table.name}: `from` cannot be read: {str(error).splitlines()[0]}.", "Mend the SQL."
+            ) from None
+        present = [column for column in table.columns if column.name in source.columns]
+        present += [Column(f"attribute_{name}", "text", name) for name in source.attributes]
+        theirs = {**source.columns, **{f"attribute_{k}": v for k, v in source.attributes.items()}}
+        selected = []
+        for column in present:
+            name = theirs[column.name]
+            if name.isidentifier() and name not in available:
+                raise Refusal(
+                    "HF202", f"{table.name}: {column.name} is mapped to {name!r}, which {main} does not have.",
+                    did_you_mean(name, [a for a in available if not a.endswith("_row")]),
+                )  # fmt: skip
+            selected.append(f'({_quoted(name, available)}) as "{column.name}"')
+        try:
+            self.connection.execute(
+                f"create temp table raw_{table.name} as select {row_column(main)} as row_number,"
+                f" {', '.join(selected)} from {source.source}"
+            )
+        except duckdb.Error as error:
+            raise Refusal(
+                "HF205", f"{table.name}: {str(error).splitlines()[0]}.",
+                f"Mend the expressions under [tables.{table.name}.columns].",
+            ) from None  # fmt: skip
+        described = self.connection.execute(f"describe raw_{table.name}").fetchall()
+        return present, {row[0]: row[1] for row in described}
+
+    def _count_join(self, table: Table, source: TableSource) -> list[str]:
+        """A join must neither multiply rows nor lose them in silence."""
+        main = main_file(self.shop, source)
+        repeated = self._one(f"select count(*) - count(distinct row_number) from raw_{table.name}")
+        if repeated:
+            raise Refusal(
+                "HF205", f"{table.name}: the join in `from` repeats {repeated:,} rows of {main}.",
+                "Join on columns that name each row of the other file once.",
+            )  # fmt: skip
+        lost = self._one(f'select (select count(*) from "{main}") - (select count(*) from raw_{table.name})')
+        return [f"{lost:,} rows of {main} have no partner in `from` and are left out"] if lost else []
+
+    def _type_columns(
+        self, table: Table, present: list[Column], types: dict[str, str]
+    ) -> list[tuple[str, str, str]]:
+        """Create `typed_<name>`; return the rules as (column, condition that is bad, reason)."""
+        rules: list[tuple[str, str, str]] = []
+        selected = []
+        for column in present:
+            kind = column.kind
+            if column.name.startswith("attribute_"):
+                kind = self._attribute_kind(table, column.name, types[column.name])
+                self.attributes[column.name.removeprefix("attribute_")] = kind
+            raw, typed = f'r."{column.name}"', f't."{column.name}"'
+            selected.append(f'{_typed(raw, kind, types[column.name], self.shop.time_zone)} as "{column.name}"')
+            given = f"nullif(trim(cast({raw} as varchar)), '') is not null"
+            if column.required:
+                rules.append((column.name, f"not ({given})", "is missing"))
+            if kind == "number":
+                rules.append((column.name, f"{given} and {typed} is null", "expected a number"))
+            if kind == "flag":
+                rules.append((column.name, f"{given} and {typed} is null", "expected true or false"))
+            if kind == "moment":
+                rules.append((column.name, f"{given} and {typed} is null", "expected a date or timestamp"))
+                rules.append((column.name, f"{typed} < timestamp '1970-01-01'", "lies before 1970"))
+                rules.append(
+                    (column.name, f"cast({typed} as date) > date '{self.today}'", "lies in the future")
+                )
+        self.connection.execute(
+            f"create temp table typed_{table.name} as select r.row_number, {', '.join(selected)}"
+            f" from raw_{table.name} r"
+        )
+        return rules
+
+    def _attribute_kind(self, table: Table, name: str, sql_type: str) -> str:
+        if sql_type in _NUMERIC or sql_type.startswith("DECIMAL"):
+            return "number"
+        odd = self._one(
+            f'select count(*) from raw_{table.name} where "{name}" is not null'
+            f" and trim(cast(\"{name}\" as varchar)) <> '' and try_cast(\"{name}\" as double) is null"
+        )
+        return "text" if odd else "number"
+
+    def _quarantine_rules(self, table: Table, rules: list[tuple[str, str, str]]) -> None:
+        self.connection.execute(
+            f'create temp table bad_{table.name}(row_number bigint, "column" varchar, value varchar, reason varchar)'
+        )
+        found = self.connection.execute(
+            f"select {', '.join(f'count(case when {bad} then 1 end)' for _, bad, _ in rules)}"
+            f" from raw_{table.name} r join typed_{table.name} t using (row_number)"
+        ).fetchall()[0]
+        for (column, bad, reason), count in zip(rules, found, strict=True):
+            if count:
+                self.connection.execute(
+                    f"insert into bad_{table.name} select row_number, '{column}',"
+                    f" cast(r.\"{column}\" as varchar), '{reason}'"
+                    f" from raw_{table.name} r join typed_{table.name} t using (row_number) where {bad}"
+                )
+            if reason == "lies in the future":
+                self.future_rows += count
+
+    def _quarantine_repeats(self, table: Table, source: TableSource, present: list[Column]) -> list[str]:
+        """Quarantine rows seen before: equal ones, or a second row of a customer in `customers`."""
+        names = [column.name for column in present]
+        same = ["customer_id"] if table.one_row_per_customer else names
+        keys = ", ".join(f'"{name}"' for name in same)
+        repeats = (
+            f"select row_number from (select row_number, row_number() over (partition by {keys}"
+            f" order by row_number) as nth from typed_{table.name}"
+            f" where row_number not in (select row_number from bad_{table.name})"
+            f" and hash({keys}) in (select hash({keys}) from typed_{table.name} group by 1 having count(*) > 1))"
+            " where nth > 1"
+        )
+        count = self._one(f"select count(*) from ({repeats})")
+        if not count:
+            return []
+        keep = "keep" if "order_id" not in names and not table.one_row_per_customer else "quarantine"
+        if (source.duplicates or keep) == "keep":
+            return [f"{count:,} rows equal an earlier one and are kept; map order_id to tell repeats from errors"]
+        reason = "repeats an earlier row" + (" of this customer" if table.one_row_per_customer else "")
+        self.connection.execute(
+            f"insert into bad_{table.name} select row_number, 'customer_id', customer_id, '{reason}'"
+            f" from typed_{table.name} where row_number in ({repeats})"
+        )
+        return []
+
+    def _refuse_if_too_bad(self, table: Table, source: TableSource, read: int, quarantined: int) -> None:
+        if quarantined <= source.max_bad_share * read and quarantined < read:
+            return
+        row = self.connection.execute(
+            f'select row_number, "column", value, reason from bad_{table.name} order by row_number limit 1'
+        ).fetchall()[0]
+        where = self._write_quarantine(table, quarantined)
+        raise Refusal(
+            "HF204", f"{table.name}: {quarantined:,} of {read:,} rows are bad (allowed: {source.max_bad_share:.0%});"
+            f" the first is row {row[0]}: {row[1]} is {row[2]!r}, {row[3]}.",
+            f"All are in {where}. Mend the table or the mapping.",
+        )  # fmt: skip
+
+    def _write_checked(self, table: Table, present: list[Column]) -> None:
+        selected = []
+        for column in present:
+            if column.kind == "moment":
+                day = f"cast(date_diff('day', date '1970-01-01', cast(\"{column.name}\" as date)) as integer)"
+                selected.append(f"{day} as {column.checked_name}")
+            else:
+                selected.append(f'"{column.name}"')
+        if table.name == "transactions" and "is_return" not in [column.name for column in present]:
+            if self._one("select count(*) from typed_transactions where amount < 0"):
+                selected.append("case when amount < 0 then 1 else 0 end as is_return")
+                present = [*present, Column("is_return", "flag", "a return, since the amount is negative")]
+        self.connection.execute(
+            f"create temp table checked_{table.name} as select {', '.join(selected)} from typed_{table.name}"
+            f" where row_number not in (select row_number from bad_{table.name}) order by row_number"
+        )
+        self.columns[table.name] = tuple(column.checked_name for column in present)
+        self.connection.execute(
+            f"copy checked_{table.name} to '{self.folder / table.name}.parquet' (format parquet, compression zstd)"
+        )
+
+    def _write_quarantine(self, table: Table, quarantined: int) -> str | None:
+        file = self.store.quarantine / f"{self.shop.name}.{table.name}.csv"
+        if not quarantined:
+            file.unlink(missing_ok=True)
+            return None
+        with written_whole(file) as beside:
+            self.connection.execute(
+                f'copy (select row_number as "row", "column", value, reason from bad_{table.name}'
+                f" order by row_number) to '{beside}' (format csv, header true)"
+            )
+        return str(file)
+
+    def _column_report(self, table: Table, column: Column, mapped: bool) -> ColumnReport:
+        name = f'"{column.checked_name}"'
+        missing, distinct, low, high = self.connection.execute(
+            f"select avg(case when {name} is null then 1 else 0 end), count(distinct {name}),"
+            f" cast(min({name}) as varchar), cast(max({name}) as varchar) from checked_{table.name}"
+        ).fetchall()[0]
+        if column.kind == "moment":
+            low, high = (str(day_date(int(day))) if day is not None else "" for day in (low, high))
+        detail = ""
+        if missing == 1:
+            detail = "no value in any row; features that need it are empty"
+        elif missing > 0.2:
+            detail = f"{missing:.0%} of the rows have no value"
+        elif distinct == 1:
+            detail = "one value in all rows; it tells customers nothing apart"
+        state = "warning" if detail and mapped else "ok"
+        if column.kind in ("id", "text"):
+            low = high = ""  # personal data stays out of reports
+        return ColumnReport(
+            table.name, column.name, state, round(missing or 0.0, 4), distinct, low or "", high or "", detail
+        )
+
+
+_NUMERIC = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
+            "UBIGINT", "FLOAT", "DOUBLE"}  # fmt: skip
+
+
+def _quoted(expression: str, available: list[str]) -> str:
+    return f'"{expression}"' if expression in available else expression
+
+
+def _typed(raw: str, kind: str, sql_type: str, zone: str) -> str:
+    """SQL that turns a raw value into a checked one, or null where it cannot."""
+    text = f"nullif(trim(cast({raw} as varchar)), '')"
+    match kind:
+        case "number":
+            number = f"try_cast({text} as double)" if sql_type == "VARCHAR" else f"try_cast({raw} as double)"
+            return f"case when isfinite({number}) then {number} end"
+        case "flag":
+            lower = f"lower({text})"
+            return (
+                f"case when {lower} in ('1', '1.0', 'true', 't', 'yes', 'y') then 1"
+                f" when {lower} in ('0', '0.0', 'false', 'f', 'no', 'n') then 0 end"
+            )
+        case "moment":
+            if sql_type == "TIMESTAMP WITH TIME ZONE":
+                return f"timezone('{zone}', {raw})"
+            if sql_type in _NUMERIC:
+                return "cast(null as timestamp)"
+            if sql_type != "VARCHAR":
+                return f"try_cast({raw} as timestamp)"
+            zoned = f"regexp_matches({text}, '[0-9](Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') and contains({text}, ':')"
+            return (
+                f"case when {zoned} then timezone('{zone}', try_cast({text} as timestamptz))"
+                f" else try_cast({text} as timestamp) end"
+            )
+        case _:
+            return text
+

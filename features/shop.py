@@ -1,0 +1,75 @@
+"""A shop: its tables and how their columns are named, its currency, time zone and language."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from features.events import TABLES
+from features.settings import Settings, read_toml
+
+Language = Literal["en", "zh"]
+
+
+class TableSource(Settings):
+    """Where one table comes from: files joined as SQL says, and its columns by our names."""
+
+    source: str = Field(alias="from")
+    columns: dict[str, str]
+    attributes: dict[str, str] = {}
+    duplicates: Literal["quarantine", "keep"] | None = None
+    max_bad_share: float = Field(0.2, ge=0, le=1)
+
+
+class Shop(Settings):
+    """The content of `shop.toml`. Relative file names are relative to the file."""
+
+    name: str = Field(pattern=r"^[\w-]{1,64}$")
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    time_zone: str = "UTC"
+    language: Language = "en"
+    engine: Literal["duckdb"] = "duckdb"
+    known_until: date | None = None
+    files: dict[str, str]
+    tables: dict[str, TableSource]
+    folder: Path = Field(default=Path(), exclude=True)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"{zone!r} is not a time zone of the IANA list, like 'Europe/Paris'")
+        return str(ZoneInfo(zone))
+
+    @field_validator("files")
+    @classmethod
+    def _names_are_plain(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            if not name.isidentifier():
+                raise ValueError(f"{name!r} cannot name a file in SQL; use letters, digits and _")
+        return files
+
+    @model_validator(mode="after")
+    def _tables_are_known(self) -> Shop:
+        for name, table in self.tables.items():
+            if name not in TABLES:
+                raise ValueError(f"unknown table {name!r}; known: {', '.join(TABLES)}")
+            known = [column.name for column in TABLES[name].columns]
+            for column in table.columns:
+                if column not in known:
+                    raise ValueError(f"table {name} has no column {column!r}; known: {', '.join(known)}")
+            if table.attributes and name != "customers":
+                raise ValueError(f"table {name} takes no attributes; only customers does")
+            for attribute in table.attributes:
+                if not attribute.isidentifier() or attribute in known:
+                    raise ValueError(f"attribute {attribute!r} must be a plain name that no column has")
+        return self
+
+
+def read_shop(folder: Path) -> Shop:
+    """The shop whose `shop.toml` lies in `folder`."""
+    return read_toml(folder / "shop.toml", Shop).model_copy(update={"folder": folder.absolute()})

@@ -1,0 +1,1 @@
+"""The present: today's scores, access, and the service."""

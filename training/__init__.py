@@ -1,0 +1,1 @@
+"""Hindsight: labels, fitting, judging and the registry; may look past the cut-off."""
