@@ -1,0 +1,189 @@
+"""A bundle: everything needed to score, fitted together and versioned together, as plain data.
+
+    bundle/  bundle.json   definition, catalog, categories, references, segments, relationship, value, golden rows
+             model.txt     the calibrated LightGBM model
+             card.json     how it was judged
+             sums.json     SHA-256 of the other files, checked before anything is parsed
+
+Nothing is unpickled. A malformed model text can abort the process, so a bundle is first loaded in a child
+process (`python -m models.bundle DIR`) when it is published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalog import Catalog
+from features.refusal import Refusal
+from models.churn import ChurnModel
+from models.lifetime import LifetimeModel
+from models.relationship import Relationship
+from models.segments import Segmenter
+
+FORMAT = 1
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ChurnDefinition:
+    """What is predicted: no purchase within the horizon, of customers active shortly before."""
+
+    kind: str
+    horizon_days: int
+    active_within_days: int
+
+
+@dataclass(frozen=True)
+class References:
+    """What a score needs to know of others, fitted in training.
+
+    Attributes
+    ----------
+    typical
+        Median of each numeric column among eligible customers.
+    probability_quantiles
+        101 quantiles of the probability among eligible customers, for percentiles.
+    band_edges
+        Probabilities from which the risk is medium and high.
+    base_rate
+        Share of churners in the panel.
+    """
+
+    typical: Mapping[str, float]
+    probability_quantiles: tuple[float, ...]
+    band_edges: tuple[float, float]
+    base_rate: float
+
+    def percentile(self, probability: Floats) -> Floats:
+        """Share of customers at lower risk, in [0, 1], shape as given."""
+        grid = np.linspace(0, 1, len(self.probability_quantiles))
+        return np.interp(probability, self.probability_quantiles, grid)
+
+    def band(self, probability: Floats) -> npt.NDArray[np.str_]:
+        """low, medium or high, shape as given."""
+        return np.array(["low", "medium", "high"])[np.searchsorted(self.band_edges, probability, side="right")]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Loaded and verified; immutable."""
+
+    definition: ChurnDefinition
+    memory_days: int
+    trained_until: date
+    catalog: Catalog
+    model: ChurnModel
+    segmenter: Segmenter
+    relationship: Relationship
+    lifetime: LifetimeModel
+    references: References
+    card: Mapping[str, Any] = field(default_factory=dict)
+    id: str = "churn/unregistered"
+
+    def __repr__(self) -> str:
+        return (
+            f"<Bundle {self.id}: {self.definition.kind} churn within {self.definition.horizon_days} days,"
+            f" {len(self.catalog.features)} columns, trained on what was known until {self.trained_until}>"
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write the bundle's files into `folder`, which must not exist."""
+        folder.mkdir(parents=True)
+        (folder / "model.txt").write_bytes(self.model.text.encode())
+        content = {
+            "format": FORMAT,
+            "definition": asdict(self.definition),
+            "memory_days": self.memory_days,
+            "trained_until": self.trained_until.isoformat(),
+            "catalog": self.catalog.as_rows(),
+            "categories": {name: list(levels) for name, levels in self.model.categories.items()},
+            "segmenter": self.segmenter.as_dict(),
+            "relationship": self.relationship.as_dict(),
+            "lifetime": self.lifetime.as_dict(),
+            "references": asdict(self.references),
+            "golden": self._golden(),
+        }
+        (folder / "bundle.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / "card.json").write_text(json.dumps(self.card, indent=1, default=str), encoding="utf-8")
+        sums = {name: _sha256(folder / name) for name in ("bundle.json", "card.json", "model.txt")}
+        (folder / "sums.json").write_text(json.dumps(sums, indent=1))
+
+    def _golden(self) -> dict[str, Any]:
+        """Made-up rows with the answers they must give: all missing, all zero, all typical."""
+        typical = [self.references.typical.get(name, 0.0) for name in self.model.features]
+        X = np.array([[np.nan] * len(typical), [0.0] * len(typical), typical])
+        rows = [[None if np.isnan(x) else float(x) for x in row] for row in X]
+        return {"rows": rows, "probabilities": self.model.probability(X).tolist()}
+
+
+def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
+    """The bundle in `folder`, every file's checksum and the golden answers verified.
+
+    Raises
+    ------
+    Refusal
+        HF402 where a file is absent, altered or answers differently; HF403 for a format of a newer Holdfast.
+    """
+    try:
+        sums = json.loads((folder / "sums.json").read_text())
+        for name in ("bundle.json", "card.json", "model.txt"):
+            if _sha256(folder / name) != sums[name]:
+                raise Refusal("HF402", f"{folder}: {name} is not what was published.", "Publish the bundle again.")
+        content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        raise Refusal("HF402", f"{folder}: {error}.", "Publish the bundle again.") from None
+    if content["format"] > FORMAT:
+        raise Refusal(
+            "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
+            "Update Holdfast.",
+        )  # fmt: skip
+    catalog = Catalog.from_rows(content["catalog"])
+    bundle = Bundle(
+        definition=ChurnDefinition(**content["definition"]),
+        memory_days=content["memory_days"],
+        trained_until=date.fromisoformat(content["trained_until"]),
+        catalog=catalog,
+        model=ChurnModel(
+            (folder / "model.txt").read_bytes().decode(),
+            catalog.names,
+            {name: tuple(levels) for name, levels in content["categories"].items()},
+        ),
+        segmenter=Segmenter.from_dict(content["segmenter"]),
+        relationship=Relationship.from_dict(content["relationship"]),
+        lifetime=LifetimeModel(**content["lifetime"]),
+        references=References(
+            content["references"]["typical"],
+            tuple(content["references"]["probability_quantiles"]),
+            tuple(content["references"]["band_edges"]),
+            content["references"]["base_rate"],
+        ),
+        card=card,
+        id=bundle_id,
+    )
+    golden = content["golden"]
+    rows = np.array(golden["rows"], dtype=float)
+    if not np.allclose(bundle.model.probability(rows), golden["probabilities"], rtol=0, atol=1e-9):
+        raise Refusal("HF402", f"{folder}: the model answers its golden rows differently.", "Publish it again.")
+    return bundle
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    try:
+        load_bundle(Path(sys.argv[1]))
+    except Refusal as refusal:
+        sys.exit(str(refusal))

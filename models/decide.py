@@ -1,0 +1,159 @@
+"""Decisions: the best allowed action for each customer by expected net value, or none and why.
+
+expected net value = churn probability x save rate x profit lost if gone - cost
+
+Pure: scores and a playbook in, decisions out. Budget and contact caps are met by the customers with the highest
+net value per unit of cost; hold-out and control groups are drawn by salted hash, before anything is chosen for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from models.playbook import Action, Playbook, draw
+from models.reasons import Reason
+
+NO_ACTION_REASONS = {
+    "not_eligible": ("not among the customers the churn definition is about", "不在流失定义范围内"),
+    "universal_holdout": ("held out from all actions, to measure whether they help", "属于总体对照组，不采取任何行动"),
+    "opted_out": ("opted out of profiling", "客户拒绝画像分析"),
+    "contacted_lately": ("contacted too lately", "近期已联系过"),
+    "already_safe": ("already safe", "客户稳定，无需挽留"),
+    "lost_cause": ("lost cause", "挽留无望"),
+    "no_remedy": ("no action answers the reasons", "暂无对应原因的行动"),
+    "not_worth_it": ("would cost more than it brings", "成本高于收益"),
+    "campaign_control": ("in the action's control group", "属于该行动的对照组"),
+    "contacts_spent": ("the action's contact cap is reached", "该行动的联系上限已满"),
+    "budget_spent": ("the budget is spent", "预算已用完"),
+}
+_REASONS_ANSWERED = 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a decision needs to know of one customer; money in the shop's currency."""
+
+    customer_id: str
+    eligible: bool
+    opted_out: bool
+    churn_probability: float
+    lost_if_gone: float
+    tier: str
+    days_since_last_offer: float | None
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One customer, one moment: the action or `no_action`, why, the arm, and the chance of that arm.
+
+    `withheld` names the action a control customer would have got.
+    """
+
+    action: str
+    arm: str
+    propensity: float
+    expected_net_value: float
+    low: float
+    high: float
+    cost: float
+    evidence: str
+    because: tuple[str, ...]
+    why_not: str = ""
+    withheld: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "action": self.action,
+            "arm": self.arm,
+            "propensity": self.propensity,
+            "expected_net_value": round(self.expected_net_value, 2),
+            "interval": [round(self.low, 2), round(self.high, 2)],
+            "cost": self.cost,
+            "evidence": self.evidence,
+            "because": list(self.because),
+            "why_not": self.why_not,
+            "withheld": self.withheld,
+        }
+
+
+def decide(playbook: Playbook, cases: Sequence[Case]) -> list[Decision]:
+    """One decision per case, in order; the sum of costs never exceeds the budget, nor contacts their caps."""
+    decisions = [_wanted(playbook, case) for case in cases]
+    return _within_limits(playbook, decisions)
+
+
+def _wanted(playbook: Playbook, case: Case) -> Decision:
+    """What would be done for this customer if there were no budget and no caps."""
+    control = playbook.control
+    if draw(control.universal_salt, case.customer_id) < control.universal_share:
+        return _nothing("universal_holdout", arm="control", propensity=control.universal_share)
+    treated = 1 - control.universal_share
+    refused = _refused(playbook, case)
+    if refused:
+        return _nothing(refused, propensity=treated)
+    best = _best(playbook, case)
+    if best is None:
+        return _nothing("no_remedy", propensity=treated)
+    if best.expected_net_value <= 0:
+        return _nothing("not_worth_it", propensity=treated)
+    if draw(f"{control.campaign_salt}:{best.action}", case.customer_id) < control.campaign_share:
+        nothing = _nothing("campaign_control", arm="control", propensity=treated * control.campaign_share)
+        return replace(nothing, withheld=best.action, because=best.because)
+    return replace(best, propensity=treated * (1 - control.campaign_share))
+
+
+def _refused(playbook: Playbook, case: Case) -> str:
+    if case.opted_out:
+        return "opted_out"
+    if not case.eligible:
+        return "not_eligible"
+    if case.churn_probability < playbook.value.safe_below:
+        return "already_safe"
+    if case.churn_probability > playbook.value.lost_above:
+        return "lost_cause"
+    since = case.days_since_last_offer
+    if since is not None and since < playbook.contact.min_days_between:
+        return "contacted_lately"
+    return ""
+
+
+def _best(playbook: Playbook, case: Case) -> Decision | None:
+    """The action of highest expected net value that answers one of the strongest levers."""
+    levers = [r.driver for r in case.reasons if r.lever and r.push > 0][:_REASONS_ANSWERED]
+    options = [
+        _valued(playbook, case, action, tuple(d for d in levers if d in action.drivers))
+        for action in playbook.actions
+        if case.tier in action.tiers and set(levers) & set(action.drivers)
+    ]
+    return max(options, key=lambda option: option.expected_net_value, default=None)
+
+
+def _valued(playbook: Playbook, case: Case, action: Action, because: tuple[str, ...]) -> Decision:
+    at_stake = case.churn_probability * case.lost_if_gone * playbook.value.margin_share
+    low, likely, high = (rate * at_stake - action.cost for rate in action.save_rate)
+    return Decision(action.name, "treat", 1.0, likely, low, high, action.cost, "rule", because)
+
+
+def _within_limits(playbook: Playbook, decisions: list[Decision]) -> list[Decision]:
+    left = playbook.budget.per_run
+    contacts = {action.name: action.max_contacts for action in playbook.actions}
+    acting = [i for i, decision in enumerate(decisions) if decision.action != "no_action"]
+    acting.sort(key=lambda i: -decisions[i].expected_net_value / max(decisions[i].cost, 0.01))
+    for i in acting:
+        decision = decisions[i]
+        cap = contacts[decision.action]
+        if cap is not None and cap < 1:
+            decisions[i] = _nothing("contacts_spent", propensity=decision.propensity)
+        elif left is not None and decision.cost > left:
+            decisions[i] = _nothing("budget_spent", propensity=decision.propensity)
+        else:
+            left = None if left is None else left - decision.cost
+            contacts[decision.action] = None if cap is None else cap - 1
+    return decisions
+
+
+def _nothing(why: str, arm: str = "none", propensity: float = 1.0) -> Decision:
+    return Decision("no_action", arm, propensity, 0.0, 0.0, 0.0, 0.0, "rule", (), why_not=why)

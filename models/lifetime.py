@@ -1,0 +1,59 @@
+"""Customer value: what a customer is expected to spend over a year, and what is lost if they leave now."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LifetimeModel:
+    """Expected spend with a constant chance of staying per period (Gupta & Lehmann 2003, eq. 1, finite horizon).
+
+    Attributes
+    ----------
+    period_days, days
+        The churn horizon, and the horizon of the value.
+    yearly_discount
+        Rate at which later money counts less.
+    level
+        Spend observed over spend expected from the usual one, fitted.
+    low, high
+        10 % and 90 % quantiles of observed over expected spend of one period, over all customers.
+    """
+
+    period_days: int
+    days: int
+    yearly_discount: float
+    level: float
+    low: float
+    high: float
+
+    def __repr__(self) -> str:
+        return f"<LifetimeModel: {self.days} days in periods of {self.period_days}, level {self.level:.2f}>"
+
+    def value(self, usual_spend_per_28d: Floats, churn_probability: Floats) -> tuple[Floats, Floats, Floats]:
+        """Mean, low and high of expected spend over `days`, in the shop's currency, each of shape (rows,)."""
+        staying = 1 - churn_probability
+        mean = self._per_period(usual_spend_per_28d) * self._sum(staying, first=1)
+        return mean, mean * self.low, mean * self.high
+
+    def lost_if_gone(self, usual_spend_per_28d: Floats, churn_probability: Floats) -> Floats:
+        """Expected spend over `days` of a customer who stays through this period: what leaving would cost."""
+        return self._per_period(usual_spend_per_28d) * self._sum(1 - churn_probability, first=0)
+
+    def _per_period(self, usual_spend_per_28d: Floats) -> Floats:
+        return np.maximum(np.nan_to_num(usual_spend_per_28d), 0) * (self.period_days / 28) * self.level
+
+    def _sum(self, staying: Floats, first: int) -> Floats:
+        periods = np.arange(max(1, round(self.days / self.period_days)))
+        discount = (1 + self.yearly_discount) ** (-periods * self.period_days / 365)
+        return np.asarray((discount * staying[:, None] ** (periods + first)).sum(axis=1), float)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,105 @@
+"""The published bundle: the folder `CURRENT` names, put there whole and followed by whoever serves it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from features.refusal import Refusal
+from features.store import written_whole
+from models.bundle import Bundle, load_bundle
+
+log = logging.getLogger("bentoml.holdfast")
+_POINTER = "CURRENT"
+
+
+def folder_name(bundle_id: str) -> str:
+    """`churn/7` lies in the folder `churn-7`."""
+    return bundle_id.replace("/", "-")
+
+
+def publish(source: Path, bundles: Path, bundle_id: str) -> Path:
+    """Put the bundle in `source` under `bundles` as `bundle_id` and point CURRENT at it.
+
+    It is first loaded in a child process, since a damaged model text can take a process down with it.
+
+    Raises
+    ------
+    Refusal
+        HF403 where the child could not load it; CURRENT is then untouched.
+    """
+    target = bundles / folder_name(bundle_id)
+    with written_whole(target) as beside:
+        shutil.copytree(source, beside)
+        child = subprocess.run(
+            [sys.executable, "-m", "models.bundle", str(beside)],
+            capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[1],
+        )  # fmt: skip
+        if child.returncode != 0:
+            last = (child.stderr.strip().splitlines() or ["no message"])[-1]
+            raise Refusal(
+                "HF403", f"{bundle_id} cannot be loaded (exit {child.returncode}): {last}", "Train it again."
+            )
+    with written_whole(bundles / _POINTER) as pointer:
+        pointer.write_text(f"{bundle_id}\n")
+    return target
+
+
+def current_id(bundles: Path) -> str:
+    """The id that CURRENT names; HF401 where nothing is published."""
+    try:
+        return (bundles / _POINTER).read_text().strip()
+    except FileNotFoundError:
+        raise Refusal(
+            "HF401", f"no bundle is published in {bundles}.", "Run: holdfast train, then holdfast promote"
+        ) from None
+
+
+def current_bundle(bundles: Path) -> Bundle:
+    """The published bundle, loaded."""
+    bundle_id = current_id(bundles)
+    return load_bundle(bundles / folder_name(bundle_id), bundle_id)
+
+
+class Follower:
+    """Holds the published bundle and changes over when CURRENT moves; a bad new one never replaces the old."""
+
+    def __init__(self, bundles: Path, every_seconds: float = 2.0) -> None:
+        self.bundles = bundles
+        self.every_seconds = every_seconds
+        self._stop = threading.Event()
+        self._seen = ""
+        self._bundle: Bundle | None = None
+        self.look()
+        self._thread = threading.Thread(target=self._watch, name="bundle-follower", daemon=True)
+        self._thread.start()
+
+    @property
+    def bundle(self) -> Bundle | None:
+        """The bundle now in force, or None while none could be loaded."""
+        return self._bundle
+
+    def look(self) -> None:
+        """Load what CURRENT names, if it has moved."""
+        try:
+            named = current_id(self.bundles)
+            if named != self._seen:
+                self._bundle = load_bundle(self.bundles / folder_name(named), named)
+                self._seen = named
+                log.info("bundle now %s (process %d)", named, os.getpid())
+        except Exception as error:
+            if str(error) != self._seen:
+                log.warning("keeping %s: %s", self._bundle.id if self._bundle else "no bundle", error)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self.every_seconds):
+            self.look()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()

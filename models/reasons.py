@@ -1,0 +1,149 @@
+"""Reasons: a customer's pushes summed by driver, ranked, each with values, what is usual, and a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from babel.numbers import format_currency, format_decimal, format_percent
+
+from features.catalog import DRIVERS, Catalog, Feature
+
+Floats = npt.NDArray[np.float64]
+_FEATURES_SHOWN = 3
+_SENTENCE_ENDS = {"en": (";", "."), "zh": ("；", "。")}
+
+
+@dataclass(frozen=True)
+class ReasonFeature:
+    """One column behind a reason: the customer's value, and what is usual for them or, failing that, typical."""
+
+    name: str
+    value: float | str | None
+    usual: float | None
+    push: float
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A driver that moved this customer's probability; `push` is in log-odds, above 0 towards leaving."""
+
+    driver: str
+    push: float
+    lever: bool
+    features: tuple[ReasonFeature, ...]
+    sentence: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "driver": self.driver,
+            "push": round(self.push, 9),
+            "lever": self.lever,
+            "features": [
+                {"name": f.name, "value": _plain(f.value), "usual": _plain(f.usual), "push": round(f.push, 9)}
+                for f in self.features
+            ],
+            "sentence": self.sentence,
+        }
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Turns pushes into reasons; built once per bundle and language.
+
+    Attributes
+    ----------
+    typical
+        The median of every numeric column among the customers the bundle learned from.
+    """
+
+    catalog: Catalog
+    typical: Mapping[str, float]
+    language: str
+    currency: str
+
+    def drivers(self) -> tuple[str, ...]:
+        """The drivers that have a column in this catalog, in the glossary's order."""
+        present = {feature.driver for feature in self.catalog.features}
+        return tuple(name for name in DRIVERS if name in present)
+
+    def reasons(self, pushes: Floats, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Reason, ...]]:
+        """For each row every driver, the strongest push towards leaving first.
+
+        Parameters
+        ----------
+        pushes
+            Shape (rows, features), in log-odds, columns in the catalog's order.
+        rows
+            The customers' values by column name.
+        """
+        drivers = self.drivers()
+        member = np.array([[f.driver == d for d in drivers] for f in self.catalog.features], float)
+        by_driver = pushes @ member
+        columns = {d: np.flatnonzero(member[:, k]) for k, d in enumerate(drivers)}
+        ranked = np.argsort(-by_driver, axis=1, kind="stable")
+        return [
+            tuple(
+                self._reason(drivers[k], by_driver[i, k], columns[drivers[k]], pushes[i], row) for k in ranked[i]
+            )
+            for i, row in enumerate(rows)
+        ]
+
+    def _reason(
+        self, driver: str, push: float, columns: npt.NDArray[np.intp], pushes: Floats, row: Mapping[str, Any]
+    ) -> Reason:
+        towards = columns[np.argsort(-pushes[columns] * np.sign(push or 1), kind="stable")][:_FEATURES_SHOWN]
+        features = []
+        for j in towards:
+            feature = self.catalog.features[j]
+            value = row[feature.name]
+            features.append(
+                ReasonFeature(feature.name, value, self._usual(feature, row), float(pushes[j]))
+            )
+        leading = self.catalog.features[towards[0]]
+        return Reason(
+            driver, float(push), leading.role == "lever", tuple(features), self.sentence(leading, features[0])
+        )
+
+    def _usual(self, feature: Feature, row: Mapping[str, Any]) -> float | None:
+        if feature.usual:
+            own = row.get(feature.usual)
+            return None if own is None or (isinstance(own, float) and math.isnan(own)) else float(own)
+        return self.typical.get(feature.name)
+
+    def sentence(self, feature: Feature, of: ReasonFeature) -> str:
+        """The feature's sentence with the customer's value and, where known, what is usual."""
+        template = feature.zh if self.language == "zh" else feature.en
+        if of.value is None or of.value != of.value:
+            return self._unknown(feature)
+        if of.usual is None:
+            separator, stop = _SENTENCE_ENDS[self.language]
+            template = template.split(separator)[0].rstrip(stop) + stop
+        return template.format(
+            value=self.spoken(of.value, feature.unit), usual=self.spoken(of.usual, feature.unit)
+        )
+
+    def _unknown(self, feature: Feature) -> str:
+        return f"{feature.meaning_zh}：未知。" if self.language == "zh" else f"{feature.meaning}: not known."
+
+    def spoken(self, value: float | str | None, unit: str) -> str:
+        """A value as a person writes it in the explainer's language."""
+        if value is None or isinstance(value, str):
+            return value or "?"
+        if unit == "money":
+            return format_currency(value, self.currency, locale=self.language)
+        if unit == "share":
+            return format_percent(value, locale=self.language)
+        digits = 0 if abs(value) >= 10 or float(value).is_integer() else 1
+        digits = 2 if unit == "ratio" and abs(value) < 10 and not float(value).is_integer() else digits
+        return format_decimal(round(value, digits), locale=self.language)
+
+
+def _plain(value: float | str | None) -> float | str | None:
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 6)
+    return value

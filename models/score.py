@@ -1,0 +1,167 @@
+"""Scores: a bundle applied to behaviour vectors, the same for a whole shop and for one posted customer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.snapshot import day_date
+from models import relationship
+from models.bundle import Bundle
+from models.decide import Case, Decision
+from models.reasons import Explainer, Reason
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything scored about some customers at one cut-off, as arrays of shape (rows,) in the vectors' order.
+
+    Customers who are not eligible carry NaN as probability: the churn definition is not about them.
+    """
+
+    bundle: Bundle
+    cutoff: date
+    customer_ids: Sequence[str]
+    X: Floats
+    eligible: npt.NDArray[np.bool_]
+    opted_out: npt.NDArray[np.bool_]
+    churn_probability: Floats
+    percentile: Floats
+    band: npt.NDArray[np.str_]
+    lifetime_value: tuple[Floats, Floats, Floats]
+    lost_if_gone: Floats
+    segment: npt.NDArray[np.intp]
+    words: dict[str, npt.NDArray[np.str_]]
+
+    def __len__(self) -> int:
+        return len(self.customer_ids)
+
+
+def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozenset(), threads: int = 1) -> Scores:
+    """The scores of the customers in a vectors table of one cut-off."""
+    X = bundle.model.matrix(vectors)
+    ids = vectors.column("customer_id").to_pylist()
+    column = {name: X[:, j] for j, name in enumerate(bundle.model.features)}
+    out = np.array([customer in opted_out for customer in ids], bool)
+    eligible = (column["days_since_last_purchase"] <= bundle.definition.active_within_days) & ~out
+    probability = np.full(len(ids), np.nan)
+    if eligible.any():
+        probability[eligible] = bundle.model.probability(X[eligible], threads)
+    for_value = np.where(eligible, probability, 1.0)
+    usual = column["usual_spend_per_28d"]
+    value = bundle.lifetime.value(usual, for_value)
+    return Scores(
+        bundle=bundle,
+        cutoff=day_date(vectors.column("cutoff")[0].as_py()),
+        customer_ids=ids,
+        X=X,
+        eligible=eligible,
+        opted_out=out,
+        churn_probability=probability,
+        percentile=bundle.references.percentile(probability),
+        band=np.where(eligible, bundle.references.band(for_value), ""),
+        lifetime_value=value,
+        lost_if_gone=bundle.lifetime.lost_if_gone(usual, for_value),
+        segment=bundle.segmenter.assign(
+            np.column_stack([column[name] for name in bundle.segmenter.features])
+        ),
+        words=bundle.relationship.words({name: column[name] for name in relationship.COLUMNS}, value[0]),
+    )
+
+
+def explain(scores: Scores, vectors: pa.Table, explainer: Explainer, threads: int = 1) -> tuple[
+    list[tuple[Reason, ...]], float
+]:
+    """Reasons of each customer (none for the ineligible), and the base that all pushes start from."""
+    reasons: list[tuple[Reason, ...]] = [()] * len(scores)
+    where = np.flatnonzero(scores.eligible)
+    if not len(where):
+        return reasons, 0.0
+    pushes, base = scores.bundle.model.contributions(scores.X[where], threads)
+    for i, found in zip(where, explainer.reasons(pushes, vectors.take(where).to_pylist()), strict=True):
+        reasons[i] = found
+    return reasons, base
+
+
+def cases(scores: Scores, reasons: Sequence[tuple[Reason, ...]]) -> list[Case]:
+    """What the decisions need to know of each customer."""
+    names = scores.bundle.model.features
+    since = scores.X[:, names.index("days_since_last_offer")] if "days_since_last_offer" in names else None
+    return [
+        Case(
+            customer_id=scores.customer_ids[i],
+            eligible=bool(scores.eligible[i]),
+            opted_out=bool(scores.opted_out[i]),
+            churn_probability=float(scores.churn_probability[i]),
+            lost_if_gone=float(scores.lost_if_gone[i]),
+            tier=str(scores.words["tier"][i]),
+            days_since_last_offer=None if since is None or np.isnan(since[i]) else float(since[i]),
+            reasons=reasons[i],
+        )
+        for i in range(len(scores))
+    ]
+
+
+def answers(
+    scores: Scores, reasons: Sequence[tuple[Reason, ...]], base: float, decisions: Sequence[Decision],
+    scored_at: datetime, language: str, warnings: Sequence[str] = (),
+) -> list[dict[str, Any]]:  # fmt: skip
+    """For each customer the score a CRM receives, as plain data ready for JSON."""
+    bundle = scores.bundle
+    horizon = bundle.definition.horizon_days
+    moment = scored_at.astimezone(UTC).isoformat(timespec="seconds")
+    matures = (scores.cutoff + timedelta(days=horizon)).isoformat()
+    mean, low, high = scores.lifetime_value
+    found = []
+    for i, customer in enumerate(scores.customer_ids):
+        eligible = bool(scores.eligible[i])
+        segment = bundle.segmenter.segments[scores.segment[i]]
+        found.append({
+            "customer_id": customer,
+            "as_of": scores.cutoff.isoformat(),
+            "scored_at": moment,
+            "bundle": bundle.id,
+            "path": "gbdt" if eligible else "none",
+            "eligible": eligible,
+            "churn_probability": float(scores.churn_probability[i]) if eligible else None,
+            "interval": None,
+            "percentile": round(float(scores.percentile[i]), 4) if eligible else None,
+            "band": str(scores.band[i]) if eligible else None,
+            "horizon_days": horizon,
+            "label_matures_on": matures,
+            "expected_next_purchase": _expected_next_purchase(scores, i) if eligible else None,
+            "lifetime_value": {
+                "mean": round(float(mean[i]), 2), "low": round(float(low[i]), 2), "high": round(float(high[i]), 2),
+                "days": bundle.lifetime.days,
+            },
+            "value_at_risk": round(float(scores.churn_probability[i] * scores.lost_if_gone[i]), 2) if eligible else 0.0,
+            "segment": {"id": segment.id, "name": segment.zh if language == "zh" else segment.en},
+            "relationship": {
+                "state": str(scores.words["state"][i]), "stage": str(scores.words["stage"][i]),
+                "tier": str(scores.words["tier"][i]), "unprofitable": False,
+                "value_quadrant": str(scores.words["value_quadrant"][i]), "rfm": str(scores.words["rfm"][i]),
+                "loyalty": None,
+            },
+            "base": round(base, 9) if eligible else None,
+            "reasons": [reason.as_dict() for reason in reasons[i]],
+            "decision": {**decisions[i].as_dict(), "valid_until": matures},
+            "warnings": list(warnings) + (["opted out of profiling"] if scores.opted_out[i] else []),
+        })  # fmt: skip
+    return found
+
+
+def _expected_next_purchase(scores: Scores, i: int) -> str | None:
+    """The last purchase plus the customer's own mean gap, no earlier than the cut-off; None for a first purchase."""
+    names = scores.bundle.model.features
+    gap, since = (scores.X[i, names.index(name)] for name in ("mean_gap_days", "days_since_last_purchase"))
+    if np.isnan(gap):
+        return None
+    return (scores.cutoff + timedelta(days=max(0, round(gap - since)))).isoformat()
