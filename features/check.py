@@ -91,7 +91,7 @@ def check_tables(
     today
         Rows dated later are quarantined as not yet possible.
     tell
-        Called with the name of each table when its reading begins.
+        Called with the name of each table when it has been read.
 
     Raises
     ------
@@ -104,6 +104,8 @@ def check_tables(
     folder = store.tables / key
     known = _remembered(folder)
     if known and (known.future_rows == 0 or known.checked_on == today):
+        for report in known.reports:
+            tell(report.table)
         return known
     connection = connect()
     open_files(connection, shop)
@@ -113,8 +115,8 @@ def check_tables(
         reports = []
         for name in TABLES:
             if name in shop.tables:
-                tell(name)
                 reports.append(reader.read(TABLES[name], shop.tables[name]))
+                tell(name)
         first, last = connection.execute("select min(day), max(day) from checked_transactions").fetchall()[0]
         checked = CheckedTables(
             folder=folder,

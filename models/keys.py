@@ -43,7 +43,7 @@ def create_key(ledger: Ledger, name: str, scopes: Iterable[str]) -> tuple[str, A
     with ledger.writing() as connection:
         connection.execute(
             sa.insert(api_keys).values(
-                key_id=record.key_id, name=name, sha256=_sha256(key), scopes=" ".join(sorted(wanted)),
+                key_id=record.key_id, name=name, sha256=key_digest(key), scopes=" ".join(sorted(wanted)),
                 created_at=record.created_at,
             )
         )  # fmt: skip
@@ -55,9 +55,16 @@ def find_key(ledger: Ledger, key: str) -> ApiKey | None:
     """The record of a key that is in force, or None."""
     with ledger.reading() as connection:
         row = connection.execute(
-            sa.select(api_keys).where(api_keys.c.sha256 == _sha256(key), api_keys.c.revoked_at.is_(None))
+            sa.select(api_keys).where(api_keys.c.sha256 == key_digest(key), api_keys.c.revoked_at.is_(None))
         ).first()
     return _record(row) if row else None
+
+
+def keys_in_force(ledger: Ledger) -> dict[str, ApiKey]:
+    """Every key in force by its SHA-256, as `key_digest` gives it: what a service keeps in memory."""
+    query = sa.select(api_keys).where(api_keys.c.revoked_at.is_(None))
+    with ledger.reading() as connection:
+        return {row.sha256: _record(row) for row in connection.execute(query)}
 
 
 def list_keys(ledger: Ledger) -> list[ApiKey]:
@@ -83,5 +90,6 @@ def _record(row: sa.Row[tuple[object, ...]]) -> ApiKey:
     return ApiKey(row.key_id, row.name, frozenset(row.scopes.split()), row.created_at, row.revoked_at)
 
 
-def _sha256(key: str) -> str:
+def key_digest(key: str) -> str:
+    """What the ledger keeps of a key."""
     return hashlib.sha256(key.encode()).hexdigest()

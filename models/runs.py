@@ -108,6 +108,18 @@ def answer_of(ledger: Ledger, run_id: str, customer_id: str) -> str | None:
         return connection.execute(_ANSWER_OF, {"run": run_id, "customer": customer_id}).scalar()
 
 
+_ANSWERS_OF = sa.select(scores.c.customer_id, scores.c.answer).where(
+    scores.c.run_id == sa.bindparam("run"), scores.c.customer_id.in_(sa.bindparam("customers", expanding=True))
+)
+
+
+def answers_of(ledger: Ledger, run_id: str, customer_ids: Sequence[str]) -> dict[str, str]:
+    """The stored answers of many customers as JSON texts by customer id; strangers are left out."""
+    with ledger.reading() as connection:
+        rows = connection.execute(_ANSWERS_OF, {"run": run_id, "customers": list(customer_ids)})
+        return {row.customer_id: row.answer for row in rows}
+
+
 SORTS = ("churn_probability", "value_at_risk", "lifetime_value", "expected_net_value", "customer_id")
 FILTERS = ("band", "segment", "tier", "value_quadrant", "reason", "action", "arm")
 

@@ -1,0 +1,101 @@
+"""The one command, `holdfast`: mounts each room's commands, and only the room that is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROOMS = {
+    "features.commands": ("init", "check"),
+    "training.commands": ("train", "judge", "promote", "ui"),
+    "serving.commands": ("score", "serve", "keys"),
+}
+REFUSED = 3  # exit code; 0 is done, 1 an error of ours, 2 a wrong command line
+
+_NO_TELEMETRY = {"BENTOML_DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
+
+
+def application(arguments: list[str]) -> typer.Typer:
+    """The command-line application, with the rooms that `arguments` may need."""
+    app = typer.Typer(
+        help="Holdfast: which customers are leaving, why, and what to do about it.",
+        no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+    )  # fmt: skip
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    known = {command for commands in ROOMS.values() for command in commands}
+    for module, commands in ROOMS.items():
+        if asked in commands or asked not in known:
+            app.add_typer(importlib.import_module(module).app)
+    app.command()(demo)
+    return app
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="The demo shop's folder.")] = Path("demo-shop"),
+    example: Annotated[str, typer.Option(help="complete-journey or simulated.")] = "complete-journey",
+    serving: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when scored.")] = True,
+    port: Annotated[int, typer.Option(help="Port to serve on.")] = 3000,
+) -> None:
+    """The main job on an example shop: init, check, train, promote, score, serve.
+
+    Example: holdfast demo --no-serve
+    """
+    from features import commands as features
+    from features.console import Stopwatch, say, show_table
+    from serving import commands as serving_room
+    from training import commands as training
+
+    watch = Stopwatch()
+    if not (folder / "shop.toml").exists():
+        features.init(folder, example)
+    with watch.step("check"):
+        features.check(folder)
+    with watch.step("train"):
+        training.train(folder)
+    with watch.step("promote"):
+        training.promote("challenger", folder)
+    with watch.step("score"):
+        serving_room.score(folder)
+    serving_room.show_churn_list(folder / "churn_list.csv", most=10)
+    watch.show("Where the demo's time went")
+    show_table("Peak memory", ("process", "GB"), [("demo", f"{_peak_memory_gb():.2f}")])
+    if serving:
+        say("\nAn API key for this demo:")
+        serving_room.create("demo", ["score", "list", "metrics"])
+        serving_room.serve(folder, port)
+    else:
+        say(f"\nServe it with: holdfast serve --shop {folder}")
+
+
+def _peak_memory_gb() -> float:
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)  # macOS counts bytes, Linux kilobytes
+
+
+def main() -> None:
+    """The door: runs a command; refusals become one sentence and exit code 3."""
+    for name, value in _NO_TELEMETRY.items():
+        os.environ.setdefault(name, value)
+    from features.console import answer, say
+    from features.refusal import Refusal
+
+    arguments = sys.argv[1:]
+    try:
+        application(arguments)(arguments)
+    except Refusal as refusal:
+        say(f"holdfast: {refusal}")
+        answer({"error": refusal.as_dict()}, "--json" in arguments)
+        sys.exit(REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Today's scores: every customer of a shop at a cut-off, in chunks, into the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.check import CheckedTables
+from features.console import Stopwatch
+from features.shop import Shop
+from features.vectors import vectors
+from models.bundle import Bundle
+from models.decide import Decision, decide
+from models.ledger import Ledger
+from models.playbook import Playbook
+from models.reasons import Explainer, Reason
+from models.runs import ScoreRun, write_run
+from models.score import Scores, answers, cases, explain, score
+
+CHUNK = 5000
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A finished run and where its time went."""
+
+    run: ScoreRun
+    watch: Stopwatch
+    actions: dict[str, int] = field(default_factory=dict)
+    spent: float = 0.0
+
+
+def score_shop(
+    shop: Shop, checked: CheckedTables, bundle: Bundle, playbook: Playbook, cutoff: date, scored_at: datetime,
+    ledger: Ledger, tell: Callable[[int, int], object] = lambda _done, _of: None,
+) -> Scored:  # fmt: skip
+    """Score all customers known at the cut-off; the run replaces an earlier one of the same shop, cut-off and bundle.
+
+    Parameters
+    ----------
+    tell
+        Called with customers newly done and twice their number, since each is first explained, then written.
+    """
+    watch = Stopwatch()
+    with watch.step("vectors"):
+        table = vectors(checked, bundle.catalog, [cutoff], bundle.memory_days)
+        out = opted_out(checked)
+    explainer = Explainer(bundle.catalog, bundle.references.typical, shop.language, shop.currency)
+    parts: list[tuple[Scores, list[tuple[Reason, ...]], float]] = []
+    for start in range(0, table.num_rows, CHUNK):
+        chunk = table.slice(start, CHUNK)
+        with watch.step("scores"):
+            scores = score(bundle, chunk, out, threads=2)
+        with watch.step("reasons"):
+            reasons, base = explain(scores, chunk, explainer, threads=2)
+        parts.append((scores, reasons, base))
+        tell(len(scores), 2 * table.num_rows)
+    with watch.step("decisions"):
+        decisions = decide(playbook, [case for scores, reasons, _ in parts for case in cases(scores, reasons)])
+    run = ScoreRun(
+        shop.name, bundle.id, cutoff, scored_at, table.num_rows,
+        int(sum(scores.eligible.sum() for scores, _, _ in parts)), shop.language, shop.currency,
+    )  # fmt: skip
+    with watch.step("ledger"):
+        write_run(ledger, run, _chunks(parts, decisions, run, tell))
+    taken = [decision for decision in decisions if decision.action != "no_action"]
+    counts = {d.action: sum(1 for other in taken if other.action == d.action) for d in taken}
+    return Scored(run, watch, counts, round(sum(decision.cost for decision in taken), 2))
+
+
+def _chunks(
+    parts: Sequence[tuple[Scores, list[tuple[Reason, ...]], float]], decisions: Sequence[Decision], run: ScoreRun,
+    tell: Callable[[int, int], object],
+) -> Iterator[list[dict[str, Any]]]:  # fmt: skip
+    start = 0
+    for scores, reasons, base in parts:
+        of_chunk = decisions[start : start + len(scores)]
+        yield answers(scores, reasons, base, of_chunk, run.scored_at, run.language)
+        start += len(scores)
+        tell(len(scores), 2 * len(decisions))
+
+
+def opted_out(checked: CheckedTables) -> frozenset[str]:
+    """The customers who object to being scored."""
+    if "profiling_opt_out" not in checked.columns.get("customers", ()):
+        return frozenset()
+    table: pa.Table = pq.read_table(checked.path("customers"), columns=["customer_id", "profiling_opt_out"])
+    flags = zip(*(table.column(name).to_pylist() for name in ("customer_id", "profiling_opt_out")), strict=True)
+    return frozenset(customer for customer, flag in flags if flag == 1)

@@ -1,0 +1,50 @@
+"""The model card: what the bundle predicts, from what, how well, and what it must not be used for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from features.catalog import Catalog
+from features.check import CheckedTables
+from features.shop import Shop
+from models.bundle import ChurnDefinition
+from models.segments import Segmenter
+from training.judge import Judgment
+from training.study import Study
+
+
+def model_card(
+    shop: Shop, study: Study, checked: CheckedTables, catalog: Catalog, definition: ChurnDefinition,
+    segmenter: Segmenter, judgment: Judgment, refitted_on: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The card as plain data; aggregates only, nothing of any one customer."""
+    found = judgment.as_dict("")
+    del found["bundle"]
+    return {
+        "predicts": f"whether a customer who bought within {definition.active_within_days} days will buy nothing"
+        f" in the {definition.horizon_days} days after the cut-off",
+        "definition": asdict(definition),
+        "shop": shop.name,
+        "data": {
+            "fingerprint": checked.fingerprint,
+            "first_day": str(checked.first_day),
+            "known_until": str(checked.known_until),
+            "tables": {report.table: report.used for report in checked.reports},
+            "quarantined": {report.table: report.quarantined for report in checked.reports},
+        },
+        "features": {"columns": len(catalog.features), "families": sorted({f.family for f in catalog.features})},
+        "judged": found,
+        "refitted": f"The champion is fitted on all {refitted_on} matured cut-offs with the number of trees and the"
+        " calibration of the judged models; it was not itself judged.",
+        "segments": [asdict(segment) for segment in segmenter.segments],
+        "study": study.model_dump(mode="json"),
+        "intended_use": "Ordering and explaining retention work for existing customers of this shop.",
+        "not_for": "Decisions on credit, prices, employment, insurance or anything with legal effect for a person.",
+        "limits": [
+            "Silence is not always leaving: some customers pause and come back.",
+            "Effects of actions are assumptions of the playbook until control groups have measured them.",
+            "Attributes of the customers table are taken as they are now, not as they were at the cut-off.",
+            "Lifetime value assumes a constant chance of staying; it is a first estimate.",
+        ],
+    }

@@ -1,0 +1,133 @@
+"""The training room's commands: train, judge, promote, ui."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from features.check import check_tables
+from features.console import Stopwatch, answer, say, show_table
+from features.refusal import Refusal
+from features.shop import read_shop
+from features.store import local_store
+from training.gates import gates
+from training.study import read_study
+
+app = typer.Typer()
+
+ShopFolder = Annotated[Path, typer.Option("--shop", envvar="HOLDFAST_SHOP", help="The shop's folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+@app.command()
+def train(shop: ShopFolder = Path(), as_json: AsJson = False) -> None:
+    """Fit, judge and register a bundle; it becomes the challenger.
+
+    Example: holdfast train --shop demo-shop
+    """
+    watch = Stopwatch()
+    store = local_store()
+    with watch.step("import"):
+        from training.train import fit_bundle, register
+    settings, study = read_shop(shop), read_study(shop)
+    with watch.step("check"):
+        checked = check_tables(settings, store, date.today())
+    trained = fit_bundle(settings, study, checked, store, watch)
+    bundle_id = register(settings, study, checked, store, trained, watch)
+    found = trained.judgment.as_dict(bundle_id)
+    show_judgment(found)
+    watch.show()
+    say(f"\nRegistered {bundle_id} as challenger. Make it champion with: holdfast promote --shop {shop}")
+    answer({"bundle": bundle_id, "grade": found["grade"], "columns": len(trained.bundle.catalog.features),
+            "seconds": watch.seconds}, as_json)  # fmt: skip
+
+
+@app.command()
+def judge(
+    bundle: Annotated[str, typer.Argument(help="champion, challenger, latest, or churn/7.")] = "latest",
+    as_json: AsJson = False,
+) -> None:
+    """Show how a bundle was judged: out of time, beside the recency rule and RFM logistic regression.
+
+    Example: holdfast judge champion --json
+    """
+    from training.registry import Registry
+
+    registry = Registry(local_store())
+    found = registry.judgment(registry.version(bundle))
+    show_judgment(found)
+    answer(found, as_json)
+
+
+@app.command()
+def promote(
+    bundle: Annotated[str, typer.Argument(help="challenger, latest, or churn/7.")] = "challenger",
+    shop: ShopFolder = Path(), as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Pass a bundle through the gates of study.toml, make it champion and publish it for serving.
+
+    Example: holdfast promote challenger --shop demo-shop
+    """
+    from training.registry import Registry
+
+    registry = Registry(local_store())
+    study = read_study(shop)
+    version, champion = registry.version(bundle), registry.champion()
+    found = gates(
+        registry.judgment(version), registry.judgment(champion) if champion else None, study.gates
+    )
+    show_table(
+        f"Gates for {version.bundle_id}", ("gate", "passed", "because"),
+        [(gate.name, "yes" if gate.passed else "NO", gate.because) for gate in found],
+    )  # fmt: skip
+    failed = [gate for gate in found if not gate.passed]
+    if failed:
+        raise Refusal(
+            "HF304", f"{version.bundle_id} is not promoted: {failed[0].name}: {failed[0].because}.",
+            "The champion stays. Train a better one, or change the gates in study.toml.",
+        )  # fmt: skip
+    folder = registry.publish(version)
+    say(f"{version.bundle_id} is champion, published in {folder}")
+    answer({"bundle": version.bundle_id, "published": str(folder),
+            "gates": [{"gate": g.name, "passed": g.passed, "because": g.because} for g in found]}, as_json)  # fmt: skip
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="Port on localhost.")] = 5000) -> None:
+    """Open MLflow on the local store: runs, metrics, plots, model versions.
+
+    Example: holdfast ui --port 5001
+    """
+    store = local_store()
+    environment = {
+        **os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    }  # fmt: skip
+    if not store.mlflow.exists() and not store.mlflow_uri_setting:
+        raise Refusal("HF405", f"there is no MLflow store in {store.mlflow}.", "Run: holdfast train")
+    say(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)")
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.mlflow_uri,
+               "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # fmt: skip
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def show_judgment(found: dict[str, Any]) -> None:
+    """The judgment as people read it."""
+    names = {"holdfast": "Holdfast", "recency_rule": "recency rule", "rfm_logistic": "RFM logistic"}
+    measures = ("auc", "average_precision", "lift_at_10", "brier", "log_loss", "calibration_error")
+    rows = []
+    for model, values in found["models"].items():
+        cells = [f"{values[m]['value']:.3f} [{values[m]['low']:.3f}, {values[m]['high']:.3f}]" for m in measures]
+        rows.append((names.get(model, model), *cells))
+    title = f"Judged on {', '.join(found['cutoffs'])}: mean [95 % interval]"
+    show_table(title, ("model", *(m.replace("_", " ") for m in measures)), rows)
+    for other, differences in found["paired"].items():
+        d = differences["auc_difference"]
+        say(f"AUC above {names.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
+    say(f"Grade {found['grade']}: {found['grade_because']}")

@@ -1,0 +1,103 @@
+"""Fitting the churn model: LightGBM without class weights, Platt on the margin where it wins, one text file out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import KFold
+
+from features.catalog import Catalog
+from models.churn import ChurnModel, sigmoid
+from training.panel import Panel, Split
+from training.study import FitSettings
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Platt:
+    """Calibrated log-odds = slope x margin + intercept (Platt 1999), slope above 0 so that ranks are kept."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def __call__(self, margin: Floats) -> Floats:
+        return self.slope * margin + self.intercept
+
+
+def fit_categories(catalog: Catalog, vectors: pa.Table) -> Mapping[str, tuple[str, ...]]:
+    """The levels of each categorical column, sorted, so that ordered labels keep their order."""
+    return {
+        feature.name: tuple(sorted({v for v in vectors.column(feature.name).to_pylist() if v is not None}))
+        for feature in catalog.features
+        if feature.unit == "category"
+    }
+
+
+def fit_trees(catalog: Catalog, X: Floats, churned: npt.NDArray[np.bool_], settings: FitSettings) -> lgb.Booster:
+    """Gradient-boosted trees on the log loss; the same data, settings and machine give the same text."""
+    parameters = {
+        "objective": "binary", "verbose": -1, "num_threads": 2, "seed": settings.seed,
+        "deterministic": True, "force_row_wise": True,
+        "learning_rate": settings.learning_rate, "max_depth": settings.max_depth,
+        "num_leaves": settings.max_leaves, "min_data_in_leaf": settings.min_customers_in_leaf,
+        "feature_fraction": settings.column_share, "bagging_fraction": settings.row_share, "bagging_freq": 1,
+        "lambda_l2": settings.l2,
+        "monotone_constraints": [feature.monotone for feature in catalog.features],
+        "monotone_constraints_method": "advanced",
+    }  # fmt: skip
+    data = lgb.Dataset(X, churned.astype(float), feature_name=list(catalog.names), free_raw_data=True)
+    return lgb.train(parameters, data, num_boost_round=settings.trees)
+
+
+def fit_platt(margin: Floats, churned: npt.NDArray[np.bool_], seed: int) -> Platt:
+    """Platt scaling, or the identity where scaling does not lower the log loss out of fold."""
+    folds = KFold(5, shuffle=True, random_state=seed).split(margin)
+    scaled = np.empty_like(margin)
+    for others, held in folds:
+        scaled[held] = _platt(margin[others], churned[others])(margin[held])
+    if log_loss(churned, sigmoid(scaled)) < log_loss(churned, sigmoid(margin)):
+        found = _platt(margin, churned)
+        if found.slope > 0:
+            return found
+    return Platt()
+
+
+def _platt(margin: Floats, churned: npt.NDArray[np.bool_]) -> Platt:
+    fitted = LogisticRegression(C=1e6).fit(margin[:, None], churned)
+    return Platt(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
+
+
+def fold_platt(booster: lgb.Booster, platt: Platt) -> str:
+    """Model text whose raw score is the calibrated log-odds: leaf <- slope x leaf + intercept / trees."""
+    text = booster.model_to_string()
+    folded = lgb.Booster(model_str=text)
+    trees = folded.num_trees()
+    for tree, info in enumerate(folded.dump_model()["tree_info"]):
+        for leaf in range(info["num_leaves"]):
+            value = folded.get_leaf_output(tree, leaf)
+            folded.set_leaf_output(tree, leaf, platt.slope * value + platt.intercept / trees)
+    return str(folded.model_to_string())
+
+
+def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSettings) -> tuple[lgb.Booster, Platt]:
+    """Trees fitted on the split's earlier cut-offs, and their calibration on its later one."""
+    fit, calibrate = panel.at(*split.fit), panel.at(split.calibrate)
+    booster = fit_trees(catalog, panel.X[fit], panel.churned[fit], settings)
+    margin = np.asarray(booster.predict(panel.X[calibrate], raw_score=True), float)
+    return booster, fit_platt(margin, panel.churned[calibrate], settings.seed)
+
+
+def fit_champion(
+    panel: Panel, platt: Platt, catalog: Catalog, categories: Mapping[str, tuple[str, ...]], settings: FitSettings
+) -> ChurnModel:
+    """The model to serve: refitted on every matured cut-off with as many trees, calibrated as the last split was."""
+    booster = fit_trees(catalog, panel.X, panel.churned, settings)
+    return ChurnModel(fold_platt(booster, platt), catalog.names, categories)

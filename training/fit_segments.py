@@ -1,0 +1,95 @@
+"""Fitting segments: k-means on scaled behaviour, the number by stability and silhouette, names from the centroids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+
+from models.segments import Segment, Segmenter
+from training.study import SegmentSettings
+
+Floats = npt.NDArray[np.float64]
+_REFITS = 8
+_NEARLY = 0.05  # stabilities this near are told apart by silhouette
+
+# column: logged, and how a segment far above or far below the middle of it is called
+_WORDS: dict[str, tuple[bool, tuple[str, str], tuple[str, str]]] = {
+    "usual_purchase_days_per_28d": (True, ("frequent visitors", "频繁到访"), ("rare visitors", "很少到访")),
+    "usual_spend_per_28d": (True, ("big spenders", "高消费"), ("small spenders", "低消费")),
+    "spend_per_purchase_day_182d": (True, ("big baskets", "大单"), ("small baskets", "小单")),
+    "visit_trend_56d_182d": (False, ("picking up", "逐渐活跃"), ("fading", "逐渐减少")),
+    "gap_irregularity": (False, ("irregular", "不规律"), ("regular", "规律")),
+    "categories_182d": (True, ("wide choice", "品类广"), ("few categories", "品类少")),
+    "discount_share_182d": (False, ("bargain hunters", "爱折扣"), ("full-price buyers", "全价购买")),
+    "weekend_share": (False, ("weekend shoppers", "周末购物"), ("weekday shoppers", "平日购物")),
+    "engagements_91d": (True, ("engaged", "互动多"), ("hardly engaged", "互动少")),
+}
+
+
+def fit_segments(X: Floats, names: Sequence[str], settings: SegmentSettings, seed: int) -> Segmenter:
+    """A segmenter over the behaviour columns that this catalog has, numbered from the biggest spenders down."""
+    features = tuple(name for name in _WORDS if name in names)
+    columns = X[:, [list(names).index(name) for name in features]]
+    logged = tuple(_WORDS[name][0] for name in features)
+    plain = np.where(np.array(logged), np.log1p(np.maximum(columns, 0)), columns)
+    center = np.nan_to_num(np.nanmedian(plain, axis=0))
+    spread = np.nanquantile(plain, 0.84, axis=0) - np.nanquantile(plain, 0.16, axis=0)
+    scale = np.where(np.nan_to_num(spread) > 1e-9, np.nan_to_num(spread) / 2, 1.0)
+    segmenter = Segmenter(features, logged, tuple(center.tolist()), tuple(scale.tolist()), (), ())
+    Z = segmenter.scaled(columns)
+    fitted = _best_number(Z, settings, seed)
+    by_spend = features.index("usual_spend_per_28d")
+    order = np.argsort(-fitted.cluster_centers_[:, by_spend], kind="stable")
+    centroids = fitted.cluster_centers_[order]
+    labels = np.argsort(order)[fitted.labels_]
+    segments = []
+    for k, (en, zh) in enumerate(_names(features, centroids)):
+        profile = {name: float(np.nan_to_num(np.nanmedian(columns[labels == k, j]))) for j, name in enumerate(features)}
+        segments.append(Segment(f"S{k + 1}", en, zh, float((labels == k).mean()), profile))
+    return Segmenter(
+        features, logged, segmenter.center, segmenter.scale,
+        tuple(tuple(row) for row in centroids.tolist()), tuple(segments),
+    )  # fmt: skip
+
+
+def _best_number(Z: Floats, settings: SegmentSettings, seed: int) -> KMeans:
+    """k-means with the number whose clusters come back most alike on redrawn customers (mean adjusted Rand index)."""
+    random = np.random.default_rng(seed)
+    most = max(settings.fewest, min(settings.most, len(np.unique(Z, axis=0)) - 1))
+    found = []
+    for k in range(settings.fewest, most + 1):
+        fitted = KMeans(k, n_init=4, random_state=seed).fit(Z)
+        alike = []
+        for _ in range(_REFITS):
+            drawn = random.integers(0, len(Z), len(Z))
+            other = KMeans(k, n_init=1, random_state=int(random.integers(2**31))).fit(Z[drawn])
+            alike.append(adjusted_rand_score(fitted.labels_, other.predict(Z)))
+        sample = random.permutation(len(Z))[:2000]
+        found.append((float(np.mean(alike)), float(silhouette_score(Z[sample], fitted.labels_[sample])), fitted))
+    best = max(stability for stability, _, _ in found)
+    near = [entry for entry in found if entry[0] >= best - _NEARLY]
+    return max(near, key=lambda entry: entry[1])[2]
+
+
+def _names(features: Sequence[str], centroids: Floats) -> list[tuple[str, str]]:
+    """Distinct names in both languages: the words of the columns that stand out most, as many as it takes."""
+    ranked = [
+        [
+            (_WORDS[features[j]][1] if row[j] > 0 else _WORDS[features[j]][2])
+            for j in np.argsort(-np.abs(row), kind="stable")
+        ]
+        for row in centroids
+    ]
+    found = []
+    for k, words in enumerate(ranked):
+        count = 2
+        while count < len(words) and any(
+            set(words[:count]) == set(other[:count]) for i, other in enumerate(ranked) if i != k
+        ):
+            count += 1
+        found.append((", ".join(en for en, _ in words[:count]), "、".join(zh for _, zh in words[:count])))
+    return found

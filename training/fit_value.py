@@ -1,0 +1,69 @@
+"""Fitting the value of customers, and the edges that the relationship words and risk bands need."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalog import Catalog
+from models.bundle import References
+from models.lifetime import LifetimeModel
+from models.relationship import Relationship, RelationshipRules
+from training.judge import JudgedCutoff
+from training.study import Study
+
+Floats = npt.NDArray[np.float64]
+_QUINTILES = (0.2, 0.4, 0.6, 0.8)
+_PYRAMID = (0.80, 0.95, 0.99)  # small, then ordinary, key and key_top begin
+
+
+def fit_lifetime(last: JudgedCutoff, names: tuple[str, ...], study: Study) -> LifetimeModel:
+    """The level and spread of what customers spent in the horizon over what their usual spend promised."""
+    usual = np.maximum(np.nan_to_num(last.X[:, names.index("usual_spend_per_28d")]), 0)
+    promised = usual * (study.churn.horizon_days / 28) * (1 - last.probability["holdfast"])
+    level = float(last.spend.sum() / promised.sum()) if promised.sum() > 0 else 1.0
+    some = promised > 0
+    ratios = last.spend[some] / (promised[some] * level) if level > 0 else np.ones(1)
+    low, high = np.quantile(ratios, [0.1, 0.9])
+    return LifetimeModel(
+        study.churn.horizon_days, study.value.days, study.value.yearly_discount, level,
+        float(min(low, 1.0)), float(max(high, 1.0)),
+    )  # fmt: skip
+
+
+def fit_relationship(
+    last: JudgedCutoff, names: tuple[str, ...], lifetime: LifetimeModel, study: Study
+) -> Relationship:
+    """Quintiles, medians and the pyramid's edges among the eligible customers of the last judged cut-off."""
+    column = {name: last.X[:, j] for j, name in enumerate(names)}
+    value, _, _ = lifetime.value(column["usual_spend_per_28d"], last.probability["holdfast"])
+
+    def edges(name: str) -> tuple[float, ...]:
+        return tuple(float(edge) for edge in np.nanquantile(column[name], _QUINTILES))
+
+    return Relationship(
+        active_within_days=study.churn.active_within_days,
+        rules=RelationshipRules(**study.relationship.model_dump()),
+        rfm_edges={
+            "recency": edges("days_since_last_purchase"),
+            "frequency": edges("purchase_days_182d"),
+            "money": edges("spend_182d"),
+        },
+        value_edge=float(np.nanmedian(column["spend_91d"])),
+        growth_edge=float(np.nanmedian(column["spend_trend_56d_182d"])),
+        tier_edges=tuple(float(edge) for edge in np.quantile(value, _PYRAMID)),  # type: ignore[arg-type]
+    )
+
+
+def fit_references(
+    catalog: Catalog, X: Floats, last: JudgedCutoff, base_rate: float, study: Study
+) -> References:
+    """What is typical of every numeric column, and how out-of-time probabilities are spread."""
+    typical = {}
+    for j, feature in enumerate(catalog.features):
+        known = X[~np.isnan(X[:, j]), j]
+        if feature.unit != "category" and len(known):
+            typical[feature.name] = float(np.median(known))
+    quantiles = np.quantile(last.probability["holdfast"], np.linspace(0, 1, 101))
+    edges = (min(0.99, base_rate * study.bands.medium_from), min(0.99, base_rate * study.bands.high_from))
+    return References(typical, tuple(float(q) for q in quantiles), edges, base_rate)

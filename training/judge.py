@@ -1,0 +1,156 @@
+"""The judge: each judged cut-off by a model trained strictly before it, beside what a person would do without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalog import Catalog
+from models.churn import sigmoid
+from training.baselines import BASELINES
+from training.fit_churn import Platt, fit_split
+from training.measures import MEASURES
+from training.panel import Panel, Split
+from training.study import FitSettings
+
+Floats = npt.NDArray[np.float64]
+DRAWS = 1000
+_LEVELS = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class JudgedCutoff:
+    """Out-of-time probabilities of every model at one judged cut-off; arrays of shape (rows,)."""
+
+    cutoff: date
+    customer_ids: npt.NDArray[np.object_]
+    churned: Floats
+    spend: Floats
+    X: Floats
+    probability: Mapping[str, Floats]
+    platt: Platt
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """What the judge found, as `holdfast judge --json` prints it, and the probabilities it rests on."""
+
+    judged: tuple[JudgedCutoff, ...]
+    models: dict[str, dict[str, dict[str, Any]]]
+    paired: dict[str, dict[str, dict[str, float]]]
+    grade: str
+    grade_because: str
+
+    def as_dict(self, bundle_id: str) -> dict[str, Any]:
+        last = self.judged[-1]
+        return {
+            "bundle": bundle_id,
+            "cutoffs": [str(judged.cutoff) for judged in self.judged],
+            "customers": len(last.churned),
+            "churn_rate": round(float(last.churned.mean()), 4),
+            "by_cutoff": [
+                {"cutoff": str(j.cutoff), "customers": len(j.churned), "churn_rate": round(float(j.churned.mean()), 4)}
+                for j in self.judged
+            ],
+            "models": self.models,
+            "paired": self.paired,
+            "grade": self.grade,
+            "grade_because": self.grade_because,
+        }
+
+
+def judge(
+    panel: Panel, splits: Sequence[Split], catalog: Catalog, settings: FitSettings,
+    tell: Callable[[], object] = lambda: None,
+) -> Judgment:  # fmt: skip
+    """Judge ours and the baselines on each split; `tell` is called after each."""
+    judged = []
+    for split in splits:
+        judged.append(_judge_cutoff(panel, split, catalog, settings))
+        tell()
+    drawn = _draw_customers(judged, settings.seed)
+    means = {
+        name: {measure: _over_cutoffs(judged, name, measure, drawn) for measure in MEASURES}
+        for name in ("holdfast", *BASELINES)
+    }
+    models = {
+        name: {
+            measure: {
+                **_summary(values.mean(axis=0)), "by_cutoff": [round(float(v), 6) for v in values[:, 0]],
+            }
+            for measure, values in of_model.items()
+        }
+        for name, of_model in means.items()
+    }  # fmt: skip
+    paired = {
+        name: {
+            f"{measure}_difference": _summary((means["holdfast"][measure] - means[name][measure]).mean(axis=0))
+            for measure in ("auc", "log_loss")
+        }
+        for name in BASELINES
+    }
+    return Judgment(tuple(judged), models, paired, *_grade(models, paired))
+
+
+def _judge_cutoff(panel: Panel, split: Split, catalog: Catalog, settings: FitSettings) -> JudgedCutoff:
+    assert split.judge is not None
+    booster, platt = fit_split(panel, split, catalog, settings)
+    rows = panel.at(split.judge)
+    margin = np.asarray(booster.predict(panel.X[rows], raw_score=True), float)
+    probability = {"holdfast": sigmoid(platt(margin))}
+    for name, baseline in BASELINES.items():
+        probability[name] = baseline(panel, split, catalog.names)
+    return JudgedCutoff(
+        split.judge, panel.customer_ids[rows], panel.churned[rows].astype(float), panel.spend[rows],
+        panel.X[rows], probability, platt,
+    )  # fmt: skip
+
+
+def _draw_customers(judged: Sequence[JudgedCutoff], seed: int) -> list[Floats]:
+    """Bootstrap weights per cut-off, shape (1 + DRAWS, rows): the first all ones, then customers drawn whole.
+
+    A customer drawn twice counts twice at every cut-off.
+    """
+    everyone, where = np.unique(np.concatenate([j.customer_ids for j in judged]), return_inverse=True)
+    random = np.random.default_rng(seed)
+    counts = random.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)), size=DRAWS)
+    weights = np.vstack([np.ones(len(everyone)), counts])
+    ends = np.cumsum([len(j.churned) for j in judged])[:-1]
+    return [weights[:, part] for part in np.split(where, ends)]
+
+
+def _over_cutoffs(judged: Sequence[JudgedCutoff], name: str, measure: str, drawn: Sequence[Floats]) -> Floats:
+    """Shape (cut-offs, 1 + DRAWS): the measure itself, then its bootstrap draws."""
+    return np.array(
+        [
+            MEASURES[measure](j.churned, j.probability[name], weights)
+            for j, weights in zip(judged, drawn, strict=True)
+        ]
+    )
+
+
+def _summary(values: Floats) -> dict[str, float]:
+    low, high = np.nanquantile(values[1:], _LEVELS)
+    return {"value": round(float(values[0]), 6), "low": round(float(low), 6), "high": round(float(high), 6)}
+
+
+def _grade(models: Mapping[str, Any], paired: Mapping[str, Any]) -> tuple[str, str]:
+    """A to D against what one would do without a model, in words a manager understands."""
+    auc = models["holdfast"]["auc"]["value"]
+    lift = models["holdfast"]["lift_at_10"]["value"]
+    over_rule = paired["recency_rule"]["auc_difference"]
+    over_rfm = paired["rfm_logistic"]["auc_difference"]
+    finds = f"Among the tenth it holds most at risk, {lift:.1f} times as many leave as among all."
+    if over_rule["low"] <= 0:
+        grade = "C" if over_rule["value"] > 0 else "D"
+        return grade, f"Not reliably better than asking who has not bought for longest. {finds}"
+    if auc < 0.65:
+        return "C", f"Better than the recency rule, but it tells few leavers from stayers. {finds}"
+    if over_rfm["low"] > 0:
+        return "A", f"Reliably better than the best recency rule and than recency, frequency and spend. {finds}"
+    return "B", f"Reliably better than the best recency rule, not than recency, frequency and spend. {finds}"

@@ -1,0 +1,126 @@
+"""The panel: many cut-offs per customer, and the splits that never let a label window reach into what it judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.check import CheckedTables
+from features.refusal import Refusal
+from features.snapshot import day_number
+from training.labels import Labels, is_matured
+from training.study import CutoffSettings, Minimums
+
+
+@dataclass(frozen=True)
+class Split:
+    """Cut-offs to fit on, the later one to calibrate on, and the still later one to judge on.
+
+    Every label window used to fit ends at or before `calibrate`; that of `calibrate` ends at or before `judge`.
+    """
+
+    fit: tuple[date, ...]
+    calibrate: date
+    judge: date | None
+
+    def __post_init__(self) -> None:
+        if not self.fit:
+            raise ValueError("a split needs a cut-off to fit on")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Eligible customers at every matured cut-off; arrays of shape (rows,) in the order of `vectors`."""
+
+    vectors: pa.Table
+    X: npt.NDArray[np.float64]
+    churned: npt.NDArray[np.bool_]
+    spend: npt.NDArray[np.float64]
+    cutoff: npt.NDArray[np.int32]
+    customer_ids: npt.NDArray[np.object_]
+
+    def at(self, *cutoffs: date) -> npt.NDArray[np.bool_]:
+        """The rows of some cut-offs, as a mask."""
+        return np.isin(self.cutoff, [day_number(cutoff) for cutoff in cutoffs])
+
+
+def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_days: int) -> tuple[date, ...]:
+    """Every cut-off whose labels are known, oldest first.
+
+    Raises
+    ------
+    Refusal
+        HF303 where history is too short to fit, calibrate and judge.
+    """
+    last = settings.last or checked.known_until - timedelta(days=horizon_days)
+    if not is_matured(last, horizon_days, checked.known_until):
+        raise Refusal(
+            "HF303", f"cutoffs.last {last} + {horizon_days} days lies after {checked.known_until},"
+            " up to which the tables are complete.", "Choose an earlier cutoffs.last.",
+        )  # fmt: skip
+    first = checked.first_day + timedelta(days=settings.min_history_days)
+    count = (last - first).days // settings.every_days + 1 if last >= first else 0
+    found = tuple(last - timedelta(days=settings.every_days * k) for k in range(count))[::-1]
+    if len(judging_splits(found, settings.judged, horizon_days)) < settings.judged:
+        raise Refusal(
+            "HF303", f"{len(found)} matured cut-offs lie between {first} and {last};"
+            f" fitting, calibrating and judging {settings.judged} of them needs at least"
+            f" {settings.judged + 2 * -(-horizon_days // settings.every_days)}.",
+            "Bring more history, or lower cutoffs.judged, cutoffs.every_days or cutoffs.min_history_days.",
+        )  # fmt: skip
+    return found
+
+
+def judging_splits(cutoffs: Sequence[date], judged: int, horizon_days: int) -> list[Split]:
+    """One split for each of the last `judged` cut-offs that have enough before them, oldest first."""
+    splits = [split_before(cutoffs, judge, horizon_days) for judge in cutoffs[-judged:]]
+    return [split for split in splits if split]
+
+
+def split_before(cutoffs: Sequence[date], judge: date | None, horizon_days: int) -> Split | None:
+    """The split that judges `judge`, or with None the one that calibrates on the last cut-off."""
+    horizon = timedelta(days=horizon_days)
+    for_calibration = [c for c in cutoffs if judge is None or c + horizon <= judge]
+    if not for_calibration:
+        return None
+    calibrate = for_calibration[-1]
+    fit = tuple(c for c in cutoffs if c + horizon <= calibrate)
+    return Split(fit, calibrate, judge) if fit else None
+
+
+def build_panel(
+    vectors: pa.Table, X: npt.NDArray[np.float64], labels: Labels, eligible: npt.NDArray[np.bool_], minimums: Minimums
+) -> Panel:
+    """The panel of the eligible rows whose labels are matured.
+
+    Raises
+    ------
+    Refusal
+        HF301, HF302 where the last cut-off has fewer customers or churners than `[minimums]` asks.
+    """
+    kept = np.flatnonzero(eligible & labels.matured)
+    cutoff = vectors.column("cutoff").to_numpy()
+    last = kept[cutoff[kept] == cutoff.max()]
+    if len(last) < minimums.customers:
+        raise Refusal(
+            "HF301", f"{len(last)} customers are eligible at the last matured cut-off; training needs"
+            f" {minimums.customers}.", "Bring more history or lower minimums.customers in study.toml.",
+        )  # fmt: skip
+    churners = int(labels.churned[last].sum())
+    for count, who in ((churners, "churned"), (len(last) - churners, "stayed")):
+        if count < minimums.churners:
+            raise Refusal(
+                "HF302", f"{count} of {len(last)} customers {who} at the last matured cut-off; training needs"
+                f" {minimums.churners}.",
+                "Change churn.horizon_days or churn.active_within_days, or lower minimums.churners in study.toml.",
+            )  # fmt: skip
+    taken = vectors.take(kept)
+    return Panel(
+        taken, X[kept], labels.churned[kept], labels.spend[kept], cutoff[kept],
+        np.array(taken.column("customer_id").to_pylist(), object),
+    )  # fmt: skip

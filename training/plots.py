@@ -1,0 +1,79 @@
+"""Pictures for the run: lift and gains, reliability, the reasons beeswarm, the segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 (the backend must be chosen first)
+from matplotlib.figure import Figure  # noqa: E402
+
+from features.catalog import Catalog  # noqa: E402
+from models.churn import ChurnModel  # noqa: E402
+from models.segments import Segmenter  # noqa: E402
+from training.judge import JudgedCutoff  # noqa: E402
+
+Floats = npt.NDArray[np.float64]
+_NAMES = {"holdfast": "Holdfast", "recency_rule": "recency rule", "rfm_logistic": "RFM logistic"}
+
+
+def lift_and_gains(judged: Sequence[JudgedCutoff]) -> Figure:
+    """How many churners the riskiest share of customers holds, and how much denser they are there."""
+    figure, (gains, lift) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    churned = np.concatenate([j.churned for j in judged])
+    share = np.arange(1, len(churned) + 1) / len(churned)
+    for name, label in _NAMES.items():
+        order = np.argsort(-np.concatenate([j.probability[name] for j in judged]), kind="stable")
+        found = np.cumsum(churned[order]) / churned.sum()
+        gains.plot(share, found, label=label)
+        lift.plot(share[20:], (found / share)[20:], label=label)
+    gains.plot([0, 1], [0, 1], color="grey", linestyle=":", label="chance")
+    gains.set(xlabel="share of customers, riskiest first", ylabel="share of churners found", title="Gains")
+    lift.set(xlabel="share of customers, riskiest first", ylabel="times the average churn rate", title="Lift")
+    gains.legend(frameon=False)
+    return figure
+
+
+def reliability(judged: Sequence[JudgedCutoff], bins: int = 10) -> Figure:
+    """Churn rate against probability, in bins of equal count, out of time."""
+    figure, axes = plt.subplots(figsize=(5, 4.6), layout="constrained")
+    churned = np.concatenate([j.churned for j in judged])
+    probability = np.concatenate([j.probability["holdfast"] for j in judged])
+    parts = np.array_split(np.argsort(probability, kind="stable"), bins)
+    said = np.array([probability[part].mean() for part in parts])
+    seen = np.array([churned[part].mean() for part in parts])
+    error = np.sqrt(seen * (1 - seen) / [len(part) for part in parts])
+    axes.errorbar(said, seen, yerr=1.96 * error, fmt="o", capsize=3, label="tenths of customers, 95 %")
+    top = max(said.max(), seen.max()) * 1.08
+    axes.plot([0, top], [0, top], color="grey", linestyle=":", label="perfect")
+    axes.set(xlabel="churn probability said", ylabel="churn rate seen", title="Reliability")
+    axes.legend(frameon=False)
+    return figure
+
+
+def reasons_beeswarm(model: ChurnModel, catalog: Catalog, X: Floats) -> Figure:
+    """What pushes probabilities, drawn by shap from the model's own contributions."""
+    import shap  # heavy to import: 300 MB, several seconds
+
+    pushes, base = model.contributions(X, threads=2)
+    words = [feature.name.replace("_", " ") for feature in catalog.features]
+    explained = shap.Explanation(pushes, np.full(len(X), base), X, feature_names=words)
+    figure = plt.figure()
+    shap.plots.beeswarm(explained, max_display=16, show=False, plot_size=(9, 6))
+    plt.gca().set_xlabel("push in log-odds of leaving")
+    figure.tight_layout()
+    return figure
+
+
+def segments_map(segmenter: Segmenter) -> Figure:
+    """Each segment's centre, in spreads from the middle customer."""
+    figure, axes = plt.subplots(figsize=(9, 1.6 + 0.55 * len(segmenter.segments)), layout="constrained")
+    picture = axes.imshow(np.array(segmenter.centroids), cmap="RdBu_r", vmin=-2, vmax=2, aspect="auto")
+    axes.set_xticks(range(len(segmenter.features)), [f.replace("_", " ") for f in segmenter.features], rotation=30, ha="right")
+    axes.set_yticks(range(len(segmenter.segments)), [f"{s.id} {s.en} ({s.share:.0%})" for s in segmenter.segments])
+    figure.colorbar(picture, label="spreads from the middle customer")
+    return figure

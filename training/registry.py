@@ -1,0 +1,174 @@
+"""The MLflow registry: a run with everything, a registered version, aliases, and publishing for serving.
+
+MLflow's home is this file. Bundles are plain files among a run's artifacts; the model itself is logged too, as a
+Booster in MLflow's LightGBM flavour, so that `mlflow models serve` gives the same probabilities.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import lightgbm as lgb  # noqa: E402 (MLflow reads the environment when imported)
+import mlflow  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.models import ModelSignature  # noqa: E402
+from mlflow.types.schema import ColSpec, Schema  # noqa: E402
+
+from features.refusal import Refusal  # noqa: E402
+from features.store import Store  # noqa: E402
+from models.bundle import Bundle  # noqa: E402
+from models.published import publish  # noqa: E402
+
+MODEL = "churn"
+CHAMPION, CHALLENGER = "champion", "challenger"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered bundle."""
+
+    bundle_id: str
+    run_id: str
+    aliases: tuple[str, ...]
+
+    @property
+    def number(self) -> str:
+        return self.bundle_id.partition("/")[2]
+
+
+class Registry:
+    """The registry of a store, or of the server that `MLFLOW_TRACKING_URI` names.
+
+    Raises
+    ------
+    Refusal
+        HF405 from every method where MLflow cannot be reached; HF404 for a version or alias it does not know.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.local = store.mlflow_uri_setting is None
+
+    def register(
+        self, shop: str, bundle: Bundle, parameters: Mapping[str, Any], metrics: Mapping[str, float],
+        judgment: Mapping[str, Any], figures: Mapping[str, Figure], tags: Mapping[str, str],
+    ) -> str:  # fmt: skip
+        """Log one run with all of it, register the model, and call it challenger; the bundle's id."""
+        with self._reached(create=True) as client, tempfile.TemporaryDirectory() as folder:
+            bundle.write(Path(folder) / "bundle")
+            mlflow.set_experiment(experiment_id=self._experiment(client, shop))
+            with mlflow.start_run(tags=dict(tags)) as run:
+                mlflow.log_params(dict(parameters))
+                mlflow.log_metrics(dict(metrics))
+                mlflow.log_dict(dict(judgment), "judgment.json")
+                for name, figure in figures.items():
+                    mlflow.log_figure(figure, f"plots/{name}.png")
+                mlflow.log_artifacts(str(Path(folder) / "bundle"), "bundle")
+                logged = mlflow.lightgbm.log_model(
+                    lgb.Booster(model_str=bundle.model.text),
+                    name=MODEL,
+                    signature=ModelSignature(
+                        Schema([ColSpec("double", name) for name in bundle.model.features]),
+                        Schema([ColSpec("double", "churn_probability")]),
+                    ),
+                    pip_requirements=[f"lightgbm=={lgb.__version__}"],
+                    registered_model_name=MODEL,
+                )
+            version = str(logged.registered_model_version)
+            client.set_model_version_tag(MODEL, version, "run_id", run.info.run_id)
+            client.set_registered_model_alias(MODEL, CHALLENGER, version)
+        return f"{MODEL}/{version}"
+
+    def version(self, name: str) -> Version:
+        """The version that `name` means: an alias, `churn/7` or `7`, or `latest`."""
+        with self._reached() as client:
+            try:
+                if name == "latest":
+                    numbers = [int(v.version) for v in client.search_model_versions(f"name='{MODEL}'")]
+                    if not numbers:
+                        raise _unknown(name)
+                    found = client.get_model_version(MODEL, str(max(numbers)))
+                elif name.removeprefix(f"{MODEL}/").isdigit():
+                    found = client.get_model_version(MODEL, name.removeprefix(f"{MODEL}/"))
+                else:
+                    found = client.get_model_version_by_alias(MODEL, name)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"):
+                    raise _unknown(name) from None
+                raise
+            aliases = client.get_registered_model(MODEL).aliases
+            mine = tuple(sorted(alias for alias, number in aliases.items() if str(number) == str(found.version)))
+            return Version(f"{MODEL}/{found.version}", found.run_id or found.tags["run_id"], mine)
+
+    def champion(self) -> Version | None:
+        """The present champion, or None."""
+        try:
+            return self.version(CHAMPION)
+        except Refusal as refusal:
+            if refusal.code == "HF404":
+                return None
+            raise
+
+    def judgment(self, version: Version) -> dict[str, Any]:
+        """How the version was judged, as `holdfast judge --json` prints it."""
+        with self._reached():
+            found: dict[str, Any] = json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/judgment.json"))
+        return {**found, "bundle": version.bundle_id}
+
+    def publish(self, version: Version) -> Path:
+        """Fetch the version's bundle, publish it for serving, and make it the champion."""
+        with self._reached() as client, tempfile.TemporaryDirectory() as folder:
+            fetched = mlflow.artifacts.download_artifacts(
+                run_id=version.run_id, artifact_path="bundle", dst_path=folder
+            )
+            target = publish(Path(fetched), self.store.bundles, version.bundle_id)
+            client.set_registered_model_alias(MODEL, CHAMPION, version.number)
+        return target
+
+    @contextmanager
+    def _reached(self, create: bool = False) -> Iterator[mlflow.MlflowClient]:
+        uri = self.store.mlflow_uri
+        if self.local and not create and not (self.store.mlflow / "mlflow.db").exists():
+            raise Refusal("HF405", f"there is no MLflow store in {self.store.mlflow}.", "Run: holdfast train")
+        if self.local:
+            self.store.mlflow.mkdir(parents=True, exist_ok=True)
+        for name in ("alembic", "mlflow"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        try:
+            mlflow.set_tracking_uri(uri)
+            yield mlflow.MlflowClient(uri)
+        except MlflowException as error:
+            raise Refusal(
+                "HF405", f"the MLflow store {uri} answers: {str(error).splitlines()[0]}",
+                "Is it running, and is MLFLOW_TRACKING_URI right?",
+            ) from error  # fmt: skip
+
+    def _experiment(self, client: mlflow.MlflowClient, shop: str) -> str:
+        name = f"holdfast/{shop}"
+        known = client.get_experiment_by_name(name)
+        if known:
+            return str(known.experiment_id)
+        place = (self.store.mlflow / "artifacts").as_uri() if self.local else None
+        return str(client.create_experiment(name, artifact_location=place))
+
+
+def _unknown(name: str) -> Refusal:
+    return Refusal(
+        "HF404", f"the registry knows no bundle {name!r}.",
+        f"Name an alias ({CHAMPION}, {CHALLENGER}), a version like {MODEL}/7, or latest; holdfast train makes one.",
+    )  # fmt: skip

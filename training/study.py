@@ -1,0 +1,118 @@
+"""A study: the churn definition, cut-offs, fit, minimums and gates that `study.toml` sets."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from features.settings import Settings, read_toml
+
+
+class ChurnSettings(Settings):
+    """`[churn]`."""
+
+    definition: Literal["silence"] = "silence"
+    horizon_days: int = Field(28, ge=1, le=730)
+    active_within_days: int = Field(91, ge=1, le=1095)
+
+
+class CutoffSettings(Settings):
+    """`[cutoffs]`."""
+
+    every_days: int = Field(28, ge=1)
+    judged: int = Field(3, ge=1, le=12)
+    min_history_days: int = Field(91, ge=1)
+    last: date | None = None
+
+
+class VectorSettings(Settings):
+    """`[vectors]`."""
+
+    memory_days: int = Field(182, ge=28)
+
+
+class FitSettings(Settings):
+    """`[fit]`."""
+
+    seed: int = 7
+    trees: int = Field(300, ge=1)
+    learning_rate: float = Field(0.03, gt=0, le=1)
+    max_depth: int = Field(5, ge=1, le=12)
+    max_leaves: int = Field(15, ge=2)
+    min_customers_in_leaf: int = Field(60, ge=1)
+    column_share: float = Field(0.5, gt=0, le=1)
+    row_share: float = Field(0.7, gt=0, le=1)
+    l2: float = Field(5.0, ge=0)
+
+
+class SegmentSettings(Settings):
+    """`[segments]`."""
+
+    fewest: int = Field(4, ge=2)
+    most: int = Field(8, ge=2, le=20)
+
+
+class ValueSettings(Settings):
+    """`[value]`."""
+
+    days: int = Field(365, ge=28)
+    yearly_discount: float = Field(0.1, ge=0)
+
+
+class BandSettings(Settings):
+    """`[bands]`."""
+
+    medium_from: float = Field(1.0, gt=0)
+    high_from: float = Field(2.0, gt=0)
+
+
+class RelationshipSettings(Settings):
+    """`[relationship]`; see models/relationship.py."""
+
+    loyal_active_weeks_of_13: int = Field(8, ge=1, le=13)
+    acquisition_days: int = Field(42, ge=1)
+    growing_above: float = Field(1.15, gt=0)
+    declining_below: float = Field(0.75, gt=0)
+
+
+class Minimums(Settings):
+    """`[minimums]`."""
+
+    customers: int = Field(500, ge=2)
+    churners: int = Field(50, ge=1)
+
+
+class Gates(Settings):
+    """`[gates]`."""
+
+    better_than_recency_rule: bool = True
+    max_log_loss_worsening: float = 0.002
+
+
+class Study(Settings):
+    """The content of `study.toml`."""
+
+    churn: ChurnSettings = ChurnSettings()
+    cutoffs: CutoffSettings = CutoffSettings()
+    vectors: VectorSettings = VectorSettings()
+    fit: FitSettings = FitSettings()
+    segments: SegmentSettings = SegmentSettings()
+    value: ValueSettings = ValueSettings()
+    bands: BandSettings = BandSettings()
+    relationship: RelationshipSettings = RelationshipSettings()
+    minimums: Minimums = Minimums()
+    gates: Gates = Gates()
+
+    @model_validator(mode="after")
+    def _memory_covers_activity(self) -> Study:
+        if self.vectors.memory_days < self.churn.active_within_days:
+            raise ValueError("vectors.memory_days must be at least churn.active_within_days")
+        return self
+
+
+def read_study(folder: Path) -> Study:
+    """The study in a shop's folder."""
+    return read_toml(folder / "study.toml", Study)

@@ -1,0 +1,138 @@
+"""The training job: tables to a judged, calibrated, explained bundle in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from features.behavior import CATALOG
+from features.catalog import Catalog
+from features.check import CheckedTables
+from features.console import Stopwatch, progress
+from features.shop import Shop
+from features.store import Store
+from features.vectors import vectors
+from models.bundle import Bundle, ChurnDefinition
+from models.churn import encode
+from training.card import model_card
+from training.fit_churn import fit_categories, fit_champion, fit_split
+from training.fit_segments import fit_segments
+from training.fit_value import fit_lifetime, fit_references, fit_relationship
+from training.judge import Judgment, judge
+from training.labels import silence_labels
+from training.panel import Panel, build_panel, judging_splits, matured_cutoffs, split_before
+from training.study import Study
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one training gave: the bundle (id as registered), the judgment, and the panel it rests on."""
+
+    bundle: Bundle
+    judgment: Judgment
+    panel: Panel
+
+
+def prepare_panel(
+    checked: CheckedTables, study: Study, store: Store | None, watch: Stopwatch
+) -> tuple[Panel, Catalog, Mapping[str, tuple[str, ...]]]:
+    """Vectors and labels at every matured cut-off, the catalog of this shop, and its category levels.
+
+    The levels are those seen at the earliest cut-off and later ones alike: they name values, and tell nothing of
+    the label.
+    """
+    horizon = study.churn.horizon_days
+    cutoffs = matured_cutoffs(checked, study.cutoffs, horizon)
+    catalog = CATALOG.available(checked.columns, checked.attributes)
+    with watch.step("vectors"):
+        table = vectors(checked, catalog, cutoffs, study.vectors.memory_days, store)
+    with watch.step("labels"):
+        categories = fit_categories(catalog, table)
+        X = encode(table, catalog.names, categories)
+        labels = silence_labels(checked, table, horizon)
+        silence = X[:, catalog.names.index("days_since_last_purchase")]
+        panel = build_panel(table, X, labels, silence <= study.churn.active_within_days, study.minimums)
+    return panel, catalog, categories
+
+
+def fit_bundle(
+    shop: Shop, study: Study, checked: CheckedTables, store: Store | None, watch: Stopwatch
+) -> Trained:
+    """Judge, then fit everything a bundle holds; nothing is registered."""
+    panel, catalog, categories = prepare_panel(checked, study, store, watch)
+    cutoffs = matured_cutoffs(checked, study.cutoffs, study.churn.horizon_days)
+    splits = judging_splits(cutoffs, study.cutoffs.judged, study.churn.horizon_days)
+    with watch.step("judge"), progress("judging", len(splits)) as done:
+        judgment = judge(panel, splits, catalog, study.fit, done)
+    last = judgment.judged[-1]
+    with watch.step("fit"):
+        final = split_before(cutoffs, None, study.churn.horizon_days)
+        assert final is not None, "matured_cutoffs gives enough for this"
+        _, platt = fit_split(panel, final, catalog, study.fit)
+        model = fit_champion(panel, platt, catalog, categories, study.fit)
+    with watch.step("segments"):
+        newest = panel.X[panel.at(cutoffs[-1])]
+        segmenter = fit_segments(newest, catalog.names, study.segments, study.fit.seed)
+    base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
+    lifetime = fit_lifetime(last, catalog.names, study)
+    definition = ChurnDefinition(
+        study.churn.definition, study.churn.horizon_days, study.churn.active_within_days
+    )
+    bundle = Bundle(
+        definition=definition,
+        memory_days=study.vectors.memory_days,
+        trained_until=cutoffs[-1],
+        catalog=catalog,
+        model=model,
+        segmenter=segmenter,
+        relationship=fit_relationship(last, catalog.names, lifetime, study),
+        lifetime=lifetime,
+        references=fit_references(catalog, panel.X, last, base_rate, study),
+        card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, len(cutoffs)),
+    )
+    return Trained(bundle, judgment, panel)
+
+
+def register(shop: Shop, study: Study, checked: CheckedTables, store: Store, trained: Trained, watch: Stopwatch) -> str:
+    """Log the run with plots and bundle, register it as challenger; the bundle's id."""
+    with watch.step("import mlflow"):
+        from training import plots
+        from training.registry import Registry
+    with watch.step("plots"):
+        rows = np.random.default_rng(study.fit.seed).permutation(len(trained.panel.X))[:1500]
+        figures = {
+            "lift_and_gains": plots.lift_and_gains(trained.judgment.judged),
+            "reliability": plots.reliability(trained.judgment.judged),
+            "reasons": plots.reasons_beeswarm(trained.bundle.model, trained.bundle.catalog, trained.panel.X[rows]),
+            "segments": plots.segments_map(trained.bundle.segmenter),
+        }
+    with watch.step("register"):
+        judgment = trained.judgment.as_dict("")
+        bundle_id = Registry(store).register(
+            shop.name, trained.bundle, _flat(study.model_dump(mode="json")), _metrics(judgment), judgment, figures,
+            {"data_fingerprint": checked.fingerprint, "catalog_fingerprint": trained.bundle.catalog.fingerprint,
+             "grade": judgment["grade"], "known_until": str(checked.known_until)},
+        )  # fmt: skip
+        plots.plt.close("all")
+    return bundle_id
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+    return found
+
+
+def _metrics(judgment: Mapping[str, Any]) -> dict[str, float]:
+    found = {}
+    for model, measures in judgment["models"].items():
+        for measure, values in measures.items():
+            found[f"{model}.{measure}"] = values["value"]
+    for other, differences in judgment["paired"].items():
+        for name, values in differences.items():
+            found[f"against_{other}.{name}"] = values["value"]
+    return found
