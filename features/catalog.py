@@ -31,7 +31,8 @@ DRIVERS: dict[str, Driver] = {
         Driver("going_quiet", "Going quiet", "渐渐沉默"),
         Driver("visiting_less", "Visiting less", "来得更少"),
         Driver("spending_less", "Spending less", "花得更少"),
-        Driver("rhythm", "Buying rhythm", "购买节奏"),
+        Driver("buying_habit", "Buying habit", "购买习惯"),
+        Driver("spending_level", "Spending level", "消费水平"),
         Driver("narrowing_basket", "Narrowing basket", "购物篮变窄"),
         Driver("price", "Price and discounts", "价格与折扣"),
         Driver("place", "Place of purchase", "购买地点"),
@@ -63,6 +64,8 @@ class Feature:
         1 where a higher value may never lower the risk, -1 the reverse, 0 free.
     needs
         `table.column` names without which the feature is left out.
+    plain
+        Whether its sentence can speak for its driver to a marketer.
     en, zh
         The sentence; what follows its semicolon is left out when the usual value is unknown.
     """
@@ -82,6 +85,7 @@ class Feature:
     usual: str = ""
     monotone: int = 0
     needs: tuple[str, ...] = ()
+    plain: bool = True
 
 
 class Family:
@@ -97,6 +101,7 @@ class Family:
         self, name: str, sql: str, *, driver: str, unit: Unit, meaning: str, meaning_zh: str, en: str, zh: str,
         windows: Iterable[int] = (0,), role: Role = "lever", missing: Literal["0", "unknown"] = "unknown",
         usual: str = "", monotone: int = 0, needs: tuple[str, ...] | None = None, relation: str | None = None,
+        plain: bool = True,
     ) -> None:  # fmt: skip
         """Declare a feature, once per window."""
         for window in windows:
@@ -109,7 +114,7 @@ class Family:
             self.features.append(
                 Feature(
                     family=self.name, relation=relation or self.relation, driver=driver, role=role, unit=unit,
-                    missing=missing, monotone=monotone, needs=self.needs if needs is None else needs, **texts,
+                    missing=missing, monotone=monotone, needs=self.needs if needs is None else needs, plain=plain, **texts,
                 )
             )  # fmt: skip
 

@@ -37,11 +37,12 @@ REDUCTIONS: dict[str, str] = {
         from transactions
         where store is not null""",
     "known_customers": """
-        select customer_id, min(day) as first_day
+        select customer_id, min(day) as first_day, min(purchase_day) as first_purchase_day
         from (
-            select customer_id, min(day) as day from transactions group by customer_id
+            select customer_id, min(day) as day, min(day) as purchase_day from transactions group by customer_id
             union all
-            select customer_id, signed_up_day as day from customers where signed_up_day is not null
+            select customer_id, signed_up_day as day, null as purchase_day
+            from customers where signed_up_day is not null
         ) as appearances
         group by customer_id""",
 }

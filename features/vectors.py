@@ -22,9 +22,11 @@ from features.store import Store, written_whole
 
 _RATIO = "create macro ratio(a, b) as case when b = 0 then null else cast(a as double) / cast(b as double) end"
 
+KEYS = ("cutoff", "customer_id", "has_bought")
+
 
 def vector_query(catalog: Catalog) -> str:
-    """One SQL statement that gives `cutoff`, `customer_id` and every column of the catalog.
+    """One SQL statement that gives `cutoff`, `customer_id`, `has_bought` and every column of the catalog.
 
     It reads the reductions of features/relations.py and the table `cutoffs` (cutoff, memory_days), so that the
     same text serves one cut-off or many, and is prepared once.
@@ -35,10 +37,11 @@ def vector_query(catalog: Catalog) -> str:
     by_relation.pop("vector", None)
     attributes = by_relation.pop("attributes", [])
     parts = [
-        "spine as (select c.cutoff, k.customer_id from known_customers as k"
+        "spine as (select c.cutoff, k.customer_id,"
+        " case when k.first_purchase_day < c.cutoff then 1 else 0 end as has_bought from known_customers as k"
         " join cutoffs as c on k.first_day < c.cutoff)"
     ]
-    columns, joins = ["s.cutoff", "s.customer_id"], []
+    columns, joins = [f"s.{name}" for name in KEYS], []
     for relation, features in by_relation.items():
         aggregates = ", ".join(f"{f.sql} as {f.name}" for f in features)
         parts.append(
@@ -55,7 +58,7 @@ def vector_query(catalog: Catalog) -> str:
         columns += [f"a.{f.sql} as {f.name}" for f in attributes]
     parts.append(f"gathered as (select {', '.join(columns)} from spine as s {' '.join(joins)})")
     last = [_column(f, f.sql) if f.relation == "vector" else f.name for f in catalog.features]
-    return f"with {', '.join(parts)} select cutoff, customer_id, {', '.join(last)} from gathered"
+    return f"with {', '.join(parts)} select {', '.join((*KEYS, *last))} from gathered"
 
 
 def _column(feature: Feature, sql: str) -> str:
@@ -71,8 +74,8 @@ def vectors(
     Returns
     -------
     pyarrow.Table
-        `cutoff` (day number), `customer_id`, then the catalog's columns: doubles, or strings for categories;
-        null where the catalog says unknown.
+        `cutoff` (day number), `customer_id`, `has_bought` (1, or 0 for who only signed up), then the catalog's
+        columns: doubles, or strings for categories; null where the catalog says unknown.
 
     With a store, the table is kept there and taken again while tables, catalog and cut-offs are the same.
     """
@@ -171,7 +174,7 @@ class LiveVectors:
                     self._connection.execute(f"delete from {name}")
         if not found:
             return None
-        return dict(zip(("cutoff", "customer_id", *self.catalog.names), found[0], strict=True))
+        return dict(zip((*KEYS, *self.catalog.names), found[0], strict=True))
 
 
 _ARROW = {"varchar": pa.string(), "integer": pa.int32(), "double": pa.float64()}

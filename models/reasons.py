@@ -96,18 +96,21 @@ class Explainer:
     def _reason(
         self, driver: str, push: float, columns: npt.NDArray[np.intp], pushes: Floats, row: Mapping[str, Any]
     ) -> Reason:
-        towards = columns[np.argsort(-pushes[columns] * np.sign(push or 1), kind="stable")][:_FEATURES_SHOWN]
+        towards = columns[np.argsort(-pushes[columns] * np.sign(push or 1), kind="stable")]
         features = []
-        for j in towards:
+        for j in towards[:_FEATURES_SHOWN]:
             feature = self.catalog.features[j]
             value = row[feature.name]
             features.append(
                 ReasonFeature(feature.name, value, self._usual(feature, row), float(pushes[j]))
             )
-        leading = self.catalog.features[towards[0]]
-        return Reason(
-            driver, float(push), leading.role == "lever", tuple(features), self.sentence(leading, features[0])
+        leading = next((j for j in towards if self.catalog.features[j].plain), towards[0])
+        feature = self.catalog.features[leading]
+        spoken = ReasonFeature(
+            feature.name, row[feature.name], self._usual(feature, row), float(pushes[leading])
         )
+        lever = any(self.catalog.features[j].role == "lever" for j in columns)
+        return Reason(driver, float(push), lever, tuple(features), self.sentence(feature, spoken))
 
     def _usual(self, feature: Feature, row: Mapping[str, Any]) -> float | None:
         if feature.usual:

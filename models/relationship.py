@@ -58,22 +58,24 @@ class Relationship:
     growth_edge: float
     tier_edges: tuple[float, float, float]
 
-    def words(self, columns: Mapping[str, Floats], lifetime_value: Floats) -> dict[str, Words]:
+    def words(
+        self, columns: Mapping[str, Floats], has_bought: npt.NDArray[np.bool_], lifetime_value: Floats
+    ) -> dict[str, Words]:
         """`state`, `stage`, `rfm`, `value_quadrant`, `tier`: arrays of shape (rows,)."""
         return {
-            "state": self._state(columns),
+            "state": self._state(columns, has_bought),
             "stage": self._stage(columns),
             "rfm": self._rfm(columns),
             "value_quadrant": self._quadrant(columns),
             "tier": np.array(TIERS)[np.searchsorted(self.tier_edges, lifetime_value, side="right")],
         }
 
-    def _state(self, columns: Mapping[str, Floats]) -> Words:
+    def _state(self, columns: Mapping[str, Floats], has_bought: npt.NDArray[np.bool_]) -> Words:
         silence = columns["days_since_last_purchase"]
         bought = columns["purchase_days_182d"]
         away = columns["last_gap_days"] > self.active_within_days
         conditions = [
-            np.isnan(silence) & ~(columns["days_since_first_purchase"] > 0),
+            ~has_bought,
             ~(silence <= self.active_within_days),
             away,
             columns["active_weeks_91d"] >= self.rules.loyal_active_weeks_of_13,

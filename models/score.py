@@ -73,7 +73,10 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         segment=bundle.segmenter.assign(
             np.column_stack([column[name] for name in bundle.segmenter.features])
         ),
-        words=bundle.relationship.words({name: column[name] for name in relationship.COLUMNS}, value[0]),
+        words=bundle.relationship.words(
+            {name: column[name] for name in relationship.COLUMNS},
+            vectors.column("has_bought").to_numpy() == 1, value[0],
+        ),
     )
 
 

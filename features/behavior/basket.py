@@ -36,7 +36,7 @@ _add("new_categories_28d", "sum(case when first_age <= 28 then 1 else 0 end)", r
      meaning="Categories first bought in the last 28 days", meaning_zh="近28天首次购买的品类数",
      en="{value} categories were new in the last 28 days; typical is {usual}.", zh="近28天新购买{value}个品类；一般客户为{usual}个。")
 _add("category_concentration", "ratio(sum(amount * amount), sum(amount) * sum(amount))", relation="category_history",
-     driver="narrowing_basket", role="context", unit="share", needs=_CATEGORY,
+     driver="narrowing_basket", role="context", unit="share", needs=_CATEGORY, plain=False,
      meaning="Sum of squared category shares of spend: 1 is a single category", meaning_zh="品类消费集中度：1为单一品类",
      en="Spend is concentrated at {value} on few categories; typical is {usual}.", zh="品类集中度为{value}；一般客户为{usual}。")
 _add("top_category_share", "ratio(max(amount), sum(amount))", relation="category_history",

@@ -11,10 +11,10 @@ _add("days_since_last_purchase", "min(age)", driver="going_quiet", unit="days", 
 _add("days_since_first_purchase", "max(age)", driver="tenure", role="context", unit="days",
      meaning="Days from the first purchase that memory holds to the cut-off", meaning_zh="记忆期内首次购买距今的天数",
      en="With us for at least {value} days; typical is {usual}.", zh="至少已有{value}天的购买记录；一般客户为{usual}天。")
-_add("days_since_typical_purchase", "ratio(sum(age), count(*))", driver="going_quiet", unit="days",
+_add("days_since_typical_purchase", "ratio(sum(age), count(*))", driver="visiting_less", unit="days", plain=False,
      meaning="Mean age of the purchase days: where the history's weight lies", meaning_zh="购买日的平均距今天数",
      en="On average, purchases lie {value} days back; typical is {usual}.", zh="购买平均发生在{value}天前；一般客户为{usual}天。")
-_add("days_since_typical_spend", "ratio(sum(age * amount), sum(amount))", driver="spending_less", unit="days",
+_add("days_since_typical_spend", "ratio(sum(age * amount), sum(amount))", driver="spending_less", unit="days", plain=False,
      meaning="Age of the average unit of money spent", meaning_zh="每单位消费的平均距今天数",
      en="The average amount spent lies {value} days back; typical is {usual}.", zh="消费平均发生在{value}天前；一般客户为{usual}天。")
 _add("overdue_ratio", "ratio(days_since_last_purchase, mean_gap_days)", relation="vector", driver="going_quiet", unit="ratio",
@@ -23,6 +23,6 @@ _add("overdue_ratio", "ratio(days_since_last_purchase, mean_gap_days)", relation
 _add("overdue_against_longest", "ratio(days_since_last_purchase, longest_gap_days)", relation="vector", driver="going_quiet", unit="ratio",
      meaning="Present silence over the longest gap seen", meaning_zh="当前沉默时长与最长间隔之比",
      en="The present silence is {value} times the longest gap so far; typical is {usual}.", zh="当前沉默时长是历史最长间隔的{value}倍；一般客户为{usual}倍。")
-_add("overdue_deviations", "ratio(days_since_last_purchase - mean_gap_days, gap_spread_days)", relation="vector", driver="going_quiet", unit="number",
+_add("overdue_deviations", "ratio(days_since_last_purchase - mean_gap_days, gap_spread_days)", relation="vector", driver="going_quiet", unit="number", plain=False,
      meaning="How many standard deviations the present silence exceeds the usual gap", meaning_zh="当前沉默超出平时间隔的标准差数",
      en="The present silence is {value} standard deviations beyond the usual gap; typical is {usual}.", zh="当前沉默超出平时间隔{value}个标准差；一般客户为{usual}。")
