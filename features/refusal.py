@@ -48,6 +48,8 @@ CODES: dict[str, str] = {
     "HF609": "posted events cannot be scored",
     "HF610": "the service is not ready",
     "HF611": "internal error",
+    "HF612": "too many requests at once",
+    "HF613": "the request took too long",
 }
 
 
