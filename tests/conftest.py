@@ -1,0 +1,102 @@
+"""Shops to test on: one simulated, and any number written by hand."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.check import CheckedTables, check_tables
+from features.example_shop import ExampleShop, simulate, write_example_shop
+from features.shop import Shop, read_shop
+from features.store import Store
+
+# Before any test imports BentoML or MLflow: no telemetry, and never the machine's own store.
+os.environ["BENTOML_DO_NOT_TRACK"] = "true"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+for _name in ("HOLDFAST_LEDGER_URL", "MLFLOW_TRACKING_URI", "HOLDFAST_SECRET_KEY"):
+    os.environ.pop(_name, None)
+
+TODAY = date(2025, 6, 1)
+"""The day on which the tests take place; the example shop ends before it."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _safe_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What reads the environment finds a store that is thrown away."""
+    os.environ["HOLDFAST_STORE"] = str(tmp_path_factory.mktemp("environment") / "store")
+
+
+@pytest.fixture(scope="session")
+def example() -> ExampleShop:
+    """500 simulated customers over 420 days, with their truth."""
+    return simulate(customers=500, days=420, seed=7)
+
+
+@pytest.fixture(scope="session")
+def example_folder(example: ExampleShop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the example's shop.toml and Parquet files."""
+    folder = tmp_path_factory.mktemp("example") / "shop"
+    write_example_shop(folder, example)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def example_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The store that the example's checked tables lie in, shared by the session."""
+    return Store(tmp_path_factory.mktemp("example_store"))
+
+
+@pytest.fixture(scope="session")
+def checked(example_folder: Path, example_store: Store) -> CheckedTables:
+    """The example shop's checked tables."""
+    return check_tables(read_shop(example_folder), example_store, TODAY)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path / "store")
+
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+@pytest.fixture
+def tiny_shop(tmp_path: Path) -> Callable[..., Shop]:
+    """A maker of shops: CSV files with the given rows, whose keys are the columns.
+
+    `attributes` names the customers' columns that are attributes; `top` are lines for the head of shop.toml, `more`
+    for its [tables.transactions].
+    """
+
+    def write(
+        transactions: Rows, *, attributes: Iterable[str] = (), top: str = "", more: str = "", **others: Rows
+    ) -> Shop:
+        folder = tmp_path / "tiny"
+        folder.mkdir(exist_ok=True)
+        tables = {"transactions": list(transactions), **{name: list(rows) for name, rows in others.items()}}
+        text = ['name = "tiny"', 'currency = "EUR"', top, "[files]"]
+        text += [f'{name} = "{name}.csv"' for name in tables]
+        for name, rows in tables.items():
+            columns = list(dict.fromkeys(column for row in rows for column in row))
+            columns = columns or ["customer_id", "timestamp", "amount"]
+            with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns)
+                writer.writeheader()
+                writer.writerows(rows)
+            text += [f"[tables.{name}]", f'from = "{name}"', more if name == "transactions" else ""]
+            text += [f"[tables.{name}.columns]"]
+            text += [f'{column} = "{column}"' for column in columns if column not in attributes]
+        if attributes:
+            text += ["[tables.customers.attributes]", *(f'{name} = "{name}"' for name in attributes)]
+        (folder / "shop.toml").write_text("\n".join(text), encoding="utf-8")
+        return read_shop(folder)
+
+    return write
