@@ -1,0 +1,84 @@
+"""Addresses: every path the service answers, what opens it, what it takes and gives.
+
+Access control, metrics and the API description read this one table; what is not in it is not reachable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from serving.messages import (
+    Answer,
+    Answers,
+    ChurnListPage,
+    ChurnListQuery,
+    EventsRequest,
+    Explanation,
+    ModelCard,
+    ScoreRequest,
+    ScoresRequest,
+)
+
+OPEN = "open"
+ANY_KEY = "any key"
+
+
+@dataclass(frozen=True)
+class Address:
+    """One path and method.
+
+    Attributes
+    ----------
+    scope
+        The scope a key must have; `open` needs no key, `any key` any one.
+    refusals
+        The codes it may answer with, besides those that every address may.
+    """
+
+    method: str
+    path: str
+    scope: str
+    summary: str
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    gives: type[BaseModel] | None = None
+    media_types: tuple[str, ...] = ("application/json",)
+    refusals: tuple[str, ...] = ()
+    listed: bool = True
+
+
+ADDRESSES: tuple[Address, ...] = (
+    Address("POST", "/v1/score", "score", "The stored answer of one customer", ScoreRequest, gives=Answer,
+            refusals=("HF603", "HF604", "HF605", "HF608")),
+    Address("POST", "/v1/scores", "score", "The stored answers of up to 1000 customers", ScoresRequest, gives=Answers,
+            refusals=("HF604", "HF605", "HF608")),
+    Address("POST", "/v1/score-events", "score", "A fresh answer from one customer's posted events", EventsRequest,
+            gives=Answer, refusals=("HF206", "HF604", "HF605", "HF608", "HF609")),
+    Address("GET", "/v1/churn-list", "list", "Eligible customers, filtered and sorted, page by page",
+            query=ChurnListQuery, gives=ChurnListPage, media_types=("application/json", "text/csv"),
+            refusals=("HF607",)),
+    Address("GET", "/v1/customers/{customer_id}/explanation", "list", "Why a customer has this probability",
+            gives=Explanation, refusals=("HF603",)),
+    Address("GET", "/v1/model-card", "list", "How the published bundle was learned and judged", gives=ModelCard),
+    Address("GET", "/metrics", "metrics", "Metrics in Prometheus' text format", media_types=("text/plain",)),
+    Address("GET", "/openapi.json", ANY_KEY, "This description"),
+    Address("GET", "/livez", OPEN, "The process lives", media_types=("text/plain",)),
+    Address("GET", "/readyz", OPEN, "A bundle is loaded and a score run can be read", media_types=("text/plain",)),
+    Address("GET", "/healthz", OPEN, "As /livez", media_types=("text/plain",), listed=False),
+    Address("GET", "/", OPEN, "The page", media_types=("text/html",), listed=False),
+    Address("GET", "/docs.json", ANY_KEY, "BentoML's own description", listed=False),
+    Address("GET", "/schema.json", ANY_KEY, "BentoML's schema, for its clients", listed=False),
+    Address("POST", "/v1/noop", "score", "Nothing, as quickly as the service can; for benchmarks", listed=False),
+)  # fmt: skip
+
+_BY_PATH = {address.path: address for address in ADDRESSES}
+
+
+def address_of(path: str) -> Address | None:
+    """The address that a request's path belongs to, whatever its method."""
+    found = _BY_PATH.get(path)
+    if found is None and path.startswith("/v1/customers/") and path.endswith("/explanation"):
+        return _BY_PATH["/v1/customers/{customer_id}/explanation"]
+    return found

@@ -1,0 +1,300 @@
+"""Messages: what may be posted to the service and what it answers, as pydantic models.
+
+The tables of a posted customer are those of features/events.py; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from features.catalog import DRIVERS
+from models.relationship import QUADRANTS, TIERS
+from models.runs import SORTS
+
+_EARLIEST, _LATEST = 1970, 2200
+
+
+class Message(BaseModel):
+    """A request: unknown keys are errors, and no error repeats a customer's data."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+def _parsed(moment: object) -> object:
+    if not isinstance(moment, str):
+        raise ValueError("should be a text, an ISO 8601 date or timestamp")
+    try:
+        return datetime.fromisoformat(moment.strip())
+    except ValueError:
+        raise ValueError("should be an ISO 8601 date or timestamp such as 2017-11-30T16:05:00+01:00") from None
+
+
+def _possible(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment.year < _LATEST:
+        raise ValueError(f"should lie between {_EARLIEST} and {_LATEST}")
+    return moment
+
+
+Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
+Moment = Annotated[datetime, BeforeValidator(_parsed), AfterValidator(_possible)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1024)]
+
+
+class ScoreRequest(Message):
+    """One customer of the latest score run."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"customer_id": "1228"}]})
+    customer_id: Id
+
+
+class ScoresRequest(Message):
+    """Up to 1000 customers of the latest score run."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"customer_ids": ["1228", "67"]}]})
+    customer_ids: list[Id] = Field(min_length=1, max_length=1000)
+
+
+class Transaction(Message):
+    """A purchase or a line of one."""
+
+    customer_id: Id | None = None
+    timestamp: Moment
+    amount: Number
+    order_id: Text | None = None
+    quantity: Number | None = None
+    product: Text | None = None
+    category: Text | None = None
+    channel: Text | None = None
+    store: Text | None = None
+    discount: Number | None = None
+    is_return: bool | None = None
+    cost: Number | None = None
+
+
+class Interaction(Message):
+    """A visit, complaint, ticket, email, call or review."""
+
+    customer_id: Id | None = None
+    timestamp: Moment
+    kind: Id
+    value: Number | None = None
+    topic: Text | None = None
+    resolved_at: Moment | None = None
+    satisfaction: Number | None = None
+    expectation: Number | None = None
+
+
+class Offer(Message):
+    """What was offered or done to the customer."""
+
+    customer_id: Id | None = None
+    timestamp: Moment
+    action: Id
+    arm: Text | None = None
+    cost: Number | None = None
+    responded_at: Moment | None = None
+    propensity: Number | None = None
+
+
+class Customer(Message):
+    """What is known of the customer besides events."""
+
+    customer_id: Id | None = None
+    signed_up_at: Moment | None = None
+    consent: Text | None = None
+    profiling_opt_out: bool | None = None
+    language: Text | None = None
+    attributes: dict[str, Number | Text | None] = Field(default={}, max_length=200)
+
+
+class EventsRequest(Message):
+    """The events of one customer, by the column names of the shop's tables.
+
+    Moments are ISO 8601; those with a zone are converted to the shop's, those without are local to it.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "customer_id": "1228", "cutoff": "2017-12-01",
+        "transactions": [
+            {"timestamp": "2017-11-02T17:20:00", "amount": 31.4, "order_id": "b1", "category": "GROCERY: CHEESE"},
+            {"timestamp": "2017-11-21T09:05:00-05:00", "amount": 12.9, "order_id": "b2", "discount": 1.5},
+        ],
+    }]})  # fmt: skip
+    customer_id: Id
+    cutoff: date | None = Field(None, description="A local midnight: only what lies before it counts. Default: today")
+    transactions: list[Transaction] = Field(max_length=20_000)
+    interactions: list[Interaction] = Field(default=[], max_length=20_000)
+    offers: list[Offer] = Field(default=[], max_length=20_000)
+    customer: Customer = Customer()
+
+
+class ChurnListQuery(Message):
+    """Which customers of the churn list, in what order, how many, and in what format."""
+
+    band: Literal["low", "medium", "high"] | None = None
+    segment: str | None = Field(None, max_length=200, description="A segment's name or id")
+    tier: Literal[TIERS] | None = None  # type: ignore[valid-type]
+    value_quadrant: Literal[QUADRANTS] | None = None  # type: ignore[valid-type]
+    reason: Literal[tuple(DRIVERS)] | None = Field(None, description="Among the three strongest")  # type: ignore[valid-type]
+    action: str | None = Field(None, max_length=64)
+    arm: Literal["treat", "control", "none"] | None = None
+    sort: Literal[SORTS] = "churn_probability"  # type: ignore[valid-type]
+    limit: int = Field(50, ge=1, le=1000)
+    after: str | None = Field(None, max_length=1000, description="`next` of the page before")
+    format: Literal["json", "csv"] | None = None
+
+    def filters(self) -> dict[str, str]:
+        """The filters that were given."""
+        return self.model_dump(exclude={"sort", "limit", "after", "format"}, exclude_none=True)
+
+
+class Value(BaseModel):
+    """Expected spend over `days`, in the shop's currency."""
+
+    mean: float
+    low: float
+    high: float
+    days: int
+
+
+class SegmentOf(BaseModel):
+    """The segment a customer belongs to."""
+
+    id: str
+    name: str
+
+
+class RelationshipWords(BaseModel):
+    """The relationship words of one customer."""
+
+    state: str
+    stage: str
+    tier: str
+    unprofitable: bool
+    value_quadrant: str
+    rfm: str
+    loyalty: str | None
+
+
+class FeatureShown(BaseModel):
+    """A column behind a reason; `usual` is this customer's own or, failing that, what is typical."""
+
+    name: str
+    value: float | str | None
+    usual: float | None
+    push: float
+
+
+class ReasonShown(BaseModel):
+    """A driver with its push in log-odds, above 0 towards leaving."""
+
+    driver: str
+    push: float
+    lever: bool
+    features: list[FeatureShown]
+    sentence: str
+
+
+class DecisionShown(BaseModel):
+    """What to do, or `no_action` and why not."""
+
+    action: str
+    arm: Literal["treat", "control", "none"]
+    propensity: float
+    expected_net_value: float
+    interval: tuple[float, float]
+    cost: float
+    evidence: str
+    because: list[str]
+    why_not: str
+    withheld: str
+    valid_until: date
+
+
+class Answer(BaseModel):
+    """The score a CRM receives; probability and what follows from it are null where the customer is not eligible."""
+
+    customer_id: str
+    as_of: date
+    scored_at: datetime
+    bundle: str
+    path: str
+    eligible: bool
+    churn_probability: float | None
+    interval: tuple[float, float] | None
+    percentile: float | None
+    band: Literal["low", "medium", "high"] | None
+    horizon_days: int
+    label_matures_on: date
+    expected_next_purchase: date | None
+    lifetime_value: Value
+    value_at_risk: float
+    segment: SegmentOf
+    relationship: RelationshipWords
+    base: float | None
+    reasons: list[ReasonShown]
+    decision: DecisionShown
+    warnings: list[str]
+
+
+class Answers(BaseModel):
+    """The stored answers of a list of customers; `unknown` are those that the run does not hold."""
+
+    scores: list[Answer]
+    unknown: list[str]
+
+
+class ChurnListPage(BaseModel):
+    """A page of the churn list; `next` is the token for `after`, null on the last page."""
+
+    bundle: str
+    as_of: date
+    scored_at: datetime
+    total: int
+    customers: list[Answer]
+    next: str | None
+
+
+class Explanation(BaseModel):
+    """Why one customer has this probability: base + all pushes = log-odds."""
+
+    customer_id: str
+    as_of: date
+    bundle: str
+    eligible: bool
+    churn_probability: float | None
+    log_odds: float | None
+    base: float | None
+    reasons: list[ReasonShown]
+
+
+class ModelCard(BaseModel):
+    """How the published bundle was learned and judged."""
+
+    bundle: str
+    definition: dict[str, Any]
+    trained_until: date
+    memory_days: int
+    columns: int
+    card: dict[str, Any]
+
+
+class ProblemDetails(BaseModel):
+    """Any failure (RFC 9457): `code` is stable, `mend` says what to do, `instance` names the request in the log."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{
+        "type": "urn:holdfast:HF603", "title": "the customer is not in the ledger", "status": 404,
+        "detail": "no such customer in the latest score run.", "code": "HF603",
+        "mend": "Check the id, or score the shop again.", "instance": "urn:uuid:5b1c…",
+    }]})  # fmt: skip
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    mend: str
+    instance: str

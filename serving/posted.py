@@ -1,0 +1,146 @@
+"""Posted events as checked rows: what features/check.py does to a shop's files, done to one customer's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from features.catalog import Catalog
+from features.events import TABLES, Table
+from features.refusal import Refusal, did_you_mean
+from features.shop import Shop
+from features.snapshot import day_number
+from serving.messages import Customer, EventsRequest, Message
+
+Row = dict[str, Any]
+
+
+@dataclass
+class PostedTables:
+    """One customer's rows of the checked schema, and what has to be said about them."""
+
+    customer_id: str
+    opted_out: bool
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def posted_tables(request: EventsRequest, shop: Shop, catalog: Catalog, cutoff: date) -> PostedTables:
+    """The request's events as the vectors read them: local day numbers, doubles, strings, flags as 0 and 1.
+
+    Columns and tables that the shop does not map were not known in training; they are left out, with a warning.
+
+    Raises
+    ------
+    Refusal
+        HF604 for another customer's row or an attribute the bundle does not know.
+    """
+    zone = ZoneInfo(shop.time_zone)
+    posted = PostedTables(request.customer_id, bool(request.customer.profiling_opt_out))
+    late: dict[str, int] = {}
+    for name in ("transactions", "interactions", "offers"):
+        rows = [
+            _checked(row, TABLES[name], request.customer_id, f"{name}[{i}]", zone)
+            for i, row in enumerate(getattr(request, name))
+        ]
+        rows = _as_mapped(rows, TABLES[name], shop, posted.warnings)
+        posted.rows[name] = rows
+        late[name] = sum(row["day"] >= day_number(cutoff) for row in rows)
+    posted.rows["customers"] = [_customer_row(request, shop, catalog, zone, posted.warnings)]
+    if any(late.values()):
+        told = ", ".join(f"{count} of {name}" for name, count in late.items() if count)
+        posted.warnings.insert(0, f"not yet counted, since at or after the cut-off {cutoff}: {told}")
+    return posted
+
+
+def _checked(row: Message, table: Table, customer_id: str, place: str, zone: ZoneInfo) -> Row:
+    """A row by checked names. The local moment stays under `moment` until repeats are found."""
+    of = getattr(row, "customer_id", None)
+    if of is not None and of != customer_id:
+        raise Refusal(
+            "HF604", f"{place}.customer_id is another customer's.", "Post the events of one customer at a time."
+        )
+    checked: Row = {"customer_id": customer_id}
+    for column in table.columns[1:]:
+        value = getattr(row, column.name)
+        match column.kind:
+            case "moment":
+                local = _local(value, zone)
+                checked[column.checked_name] = None if local is None else day_number(local.date())
+                if column.name == "timestamp":
+                    checked["moment"] = local
+            case "flag":
+                checked[column.name] = None if value is None else int(value)
+            case "number":
+                checked[column.name] = value
+            case _:
+                checked[column.name] = value or None
+    return checked
+
+
+def _local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
+    if moment is None or moment.tzinfo is None:
+        return moment
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def _as_mapped(rows: list[Row], table: Table, shop: Shop, warnings: list[str]) -> list[Row]:
+    """The rows with the columns that the shop maps, repeats left out where its check would quarantine them."""
+    source = shop.tables.get(table.name)
+    if source is None:
+        if rows:
+            warnings.append(f"{table.name} is not a table of this shop and is left out")
+        return []
+    mapped = {column.checked_name for column in table.columns if column.name in source.columns}
+    if table.name == "transactions" and "is_return" not in mapped:
+        for row in rows:
+            row["is_return"] = int(row["amount"] < 0) if row["is_return"] is None else row["is_return"]
+        mapped = mapped | {"is_return"}
+    unknown = sorted(
+        column for column in table.checked_schema
+        if column not in mapped and any(row[column] is not None for row in rows)
+    )  # fmt: skip
+    if unknown:
+        warnings.append(f"not mapped in this shop and left out of {table.name}: {', '.join(unknown)}")
+    kept = [{name: row[name] if name in mapped else None for name in table.checked_schema} for row in rows]
+    keeps_repeats = source.duplicates or ("quarantine" if "order_id" in source.columns else "keep")
+    if keeps_repeats == "keep":
+        return kept
+    single = {(row["moment"], *values.values()): values for row, values in zip(rows, kept, strict=True)}
+    if len(single) < len(kept):
+        warnings.append(f"{len(kept) - len(single)} of {table.name} repeat another row and are counted once")
+    return list(single.values())
+
+
+def _customer_row(request: EventsRequest, shop: Shop, catalog: Catalog, zone: ZoneInfo, warnings: list[str]) -> Row:
+    customer: Customer = request.customer
+    source = shop.tables.get("customers")
+    row = _checked(customer, TABLES["customers"], request.customer_id, "customer", zone)
+    row.pop("moment", None)
+    mapped = source.columns if source else {}
+    unmapped = [c for c in TABLES["customers"].columns[1:] if c.name not in mapped and c.name != "profiling_opt_out"]
+    unknown = sorted(c.name for c in unmapped if row[c.checked_name] is not None)
+    if unknown:
+        warnings.append(f"not mapped in this shop and left out of customer: {', '.join(unknown)}")
+    row.update({column.checked_name: None for column in unmapped})
+    return row | _attributes(customer.attributes, catalog)
+
+
+def _attributes(given: Mapping[str, float | str | None], catalog: Catalog) -> Row:
+    kinds = {
+        feature.sql: feature.unit == "category" for feature in catalog.features if feature.relation == "attributes"
+    }
+    row: Row = dict.fromkeys(kinds)
+    for name, value in given.items():
+        column = f"attribute_{name}"
+        if column not in kinds:
+            known = [kind.removeprefix("attribute_") for kind in kinds]
+            raise Refusal("HF604", f"customer.attributes.{name[:100]} is not known.", did_you_mean(name, known))
+        if value is not None and isinstance(value, str) != kinds[column]:
+            wanted = "a text" if kinds[column] else "a number"
+            raise Refusal("HF604", f"customer.attributes.{name} should be {wanted}.", "See /v1/model-card.")
+        row[column] = value or None if isinstance(value, str) else value
+    return row

@@ -1,0 +1,142 @@
+"""Readings: the churn list, explanations and the model card, read from the ledger and the published bundle."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from features.refusal import Refusal
+from models.runs import ListPage, ScoreRun, answer_of, churn_list
+from serving.exports import write_rows
+from serving.guard import failure
+from serving.messages import ChurnListQuery
+from serving.metrics import CONTENT_TYPE, exposition
+from serving.openapi import description
+from serving.page import page
+from serving.present import Present
+from serving.problems import Problem, invalid_query
+
+JSON = "application/json"
+
+
+def reading_app(present: Callable[[], Present]) -> Starlette:
+    """The application mounted beside the scoring addresses; its handlers run in threads."""
+    readings = Readings(present)
+    document = to_json(description())
+    routes = [
+        Route("/v1/churn-list", readings.churn_list),
+        Route("/v1/customers/{customer_id:path}/explanation", readings.explanation),
+        Route("/v1/model-card", readings.model_card),
+        Route("/metrics", lambda _: Response(exposition(), media_type=CONTENT_TYPE)),
+        Route("/openapi.json", lambda _: Response(document, media_type=JSON)),
+        Route("/", lambda _: HTMLResponse(page())),
+    ]
+
+    def refuse(_: Request, error: Exception) -> Response:
+        return failure(error)
+
+    return Starlette(routes=routes, exception_handlers={Refusal: refuse, Problem: refuse, Exception: refuse})
+
+
+class Readings:
+    """Handlers of what is only read."""
+
+    def __init__(self, present: Callable[[], Present]) -> None:
+        self._present = present
+
+    def churn_list(self, request: Request) -> Response:
+        """A page of the churn list as JSON, or as CSV where asked by `format` or the Accept header."""
+        query = _churn_list_query(request)
+        present = self._present()
+        run = present.run()
+        filters = query.filters()
+        if "segment" in filters:
+            filters["segment"] = _segment_name(present, run, filters["segment"])
+        found = churn_list(present.ledger, run.run_id, filters, query.sort, query.limit, query.after)
+        headers = _link(request, found)
+        accepted = request.headers.get("accept", "")
+        if query.format == "csv" or (query.format is None and "text/csv" in accepted):
+            return _csv(found, run, headers)
+        told = to_json({
+            "bundle": run.bundle, "as_of": run.cutoff, "scored_at": f"{run.scored_at.isoformat()}+00:00",
+            "total": found.total, "next": found.after,
+        })  # fmt: skip
+        customers = ",".join(found.answers).encode()
+        return Response(told[:-1] + b',"customers":[' + customers + b"]}", headers=headers, media_type=JSON)
+
+    def explanation(self, request: Request) -> Response:
+        """Base, every driver's push and the sentences behind one customer's probability."""
+        present = self._present()
+        text = answer_of(present.ledger, present.run().run_id, request.path_params["customer_id"])
+        if text is None:
+            raise unknown_customer()
+        answer = json.loads(text)
+        kept = ("customer_id", "as_of", "bundle", "eligible", "churn_probability", "base", "reasons")
+        probability = answer["churn_probability"]
+        odds = None if probability is None else math.log(probability / (1 - probability))
+        return _json({**{name: answer[name] for name in kept}, "log_odds": odds})
+
+    def model_card(self, _: Request) -> Response:
+        """How the published bundle was learned and judged."""
+        bundle = self._present().bundle()
+        return _json({
+            "bundle": bundle.id, "definition": asdict(bundle.definition), "trained_until": bundle.trained_until,
+            "memory_days": bundle.memory_days, "columns": len(bundle.catalog.features), "card": bundle.card,
+        })  # fmt: skip
+
+
+def unknown_customer() -> Refusal:
+    """HF603; the id is not repeated."""
+    return Refusal(
+        "HF603", "no such customer in the latest score run.", "Check the id, or post events to /v1/score-events."
+    )
+
+
+def _churn_list_query(request: Request) -> ChurnListQuery:
+    given = request.query_params
+    twice = next((name for name in given if len(given.getlist(name)) > 1), None)
+    if twice:
+        raise Refusal("HF607", f"{twice[:60]} is given twice.", "Give each parameter once.")
+    try:
+        return ChurnListQuery.model_validate(dict(given))
+    except ValidationError as error:
+        raise invalid_query(error.errors(include_url=False, include_context=False, include_input=False)) from None
+
+
+def _segment_name(present: Present, run: ScoreRun, named: str) -> str:
+    """The ledger keeps segments by name; their ids are the published bundle's."""
+    bundle = present.follower.bundle
+    for segment in bundle.segmenter.segments if bundle else ():
+        if segment.id == named:
+            return segment.zh if run.language == "zh" else segment.en
+    return named
+
+
+def _link(request: Request, found: ListPage) -> dict[str, str]:
+    if found.after is None:
+        return {}
+    query = urlencode({**request.query_params, "after": found.after})
+    return {"link": f'<{request.url.path}?{query}>; rel="next"'}
+
+
+def _csv(found: ListPage, run: ScoreRun, headers: dict[str, str]) -> Response:
+    target = io.StringIO()
+    write_rows(target, found.answers, run.language)
+    headers = {**headers, "content-disposition": 'attachment; filename="churn_list.csv"'}
+    return Response(target.getvalue(), headers=headers, media_type="text/csv; charset=utf-8")
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return Response(to_json(content, inf_nan_mode="null"), media_type=JSON)
