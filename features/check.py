@@ -16,28 +16,16 @@ from typing import Any
 
 import duckdb
 
+from features.column_report import ColumnReport, column_report
 from features.events import TABLES, Column, Table
+from features.raw_values import NUMERIC, typed_value
 from features.refusal import Refusal, did_you_mean
 from features.shop import Shop, TableSource
 from features.snapshot import day_date
-from features.sources import connect, main_file, open_files, row_column
+from features.sources import connect, fingerprint_of_sources, main_file, open_files, row_column
 from features.store import Store, written_whole
 
 FORMAT = 1  # of the checked tables; a change makes every table be read again
-
-
-@dataclass(frozen=True)
-class ColumnReport:
-    """What is usable of one column. `state` is ok, warning or absent."""
-
-    table: str
-    column: str
-    state: str
-    missing_share: float
-    distinct: int
-    low: str
-    high: str
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +88,7 @@ def check_tables(
     """
     if "transactions" not in shop.tables:
         raise Refusal("HF207", "shop.toml maps no transactions.", "Add [tables.transactions].")
-    key = _source_fingerprint(shop)
+    key = fingerprint_of_sources(FORMAT, shop)
     folder = store.tables / key
     known = _remembered(folder)
     if known and (known.future_rows == 0 or known.checked_on == today):
@@ -135,19 +123,6 @@ def check_tables(
     return checked
 
 
-def _source_fingerprint(shop: Shop) -> str:
-    """Changes when the mapping or a file's name, size or time of change does."""
-    stats = []
-    for name, location in sorted(shop.files.items()):
-        file = shop.folder / location.partition("#")[0]
-        if not file.exists():
-            raise Refusal("HF201", f"files.{name}: {file} is not there.", "Correct the path in shop.toml.")
-        stat = file.stat()
-        stats.append((name, str(file), stat.st_size, stat.st_mtime_ns))
-    mapping = shop.model_dump_json(include={"files", "tables", "time_zone", "known_until", "name"})
-    return hashlib.sha256(repr((FORMAT, stats, mapping)).encode()).hexdigest()[:16]
-
-
 def _remembered(folder: Path) -> CheckedTables | None:
     try:
         content = json.loads((folder / "report.json").read_text())
@@ -165,9 +140,7 @@ def _remembered(folder: Path) -> CheckedTables | None:
     )
     days = {k: date.fromisoformat(content[k]) for k in ("known_until", "first_day", "last_day", "checked_on")}
     columns = {table: tuple(names) for table, names in content["columns"].items()}
-    return replace(
-        CheckedTables(**{**content, **days, "reports": reports, "columns": columns}), folder=folder
-    )
+    return replace(CheckedTables(**{**content, **days, "reports": reports, "columns": columns}), folder=folder)
 
 
 @dataclass
@@ -200,18 +173,20 @@ class _Reader:
         return TableReport(
             table.name, read, read - quarantined, quarantined,
             self._write_quarantine(table, quarantined),
-            tuple(self._column_report(table, column, column.name in source.columns) for column in present),
+            tuple(column_report(self.connection, table, column, column.name in source.columns) for column in present),
             tuple(warnings),
         )  # fmt: skip
 
     def content_fingerprint(self) -> str:
         """Depends on the checked rows alone, not on their order or on files' names and times."""
         parts = []
-        for table in self.columns:
-            names = ", ".join(f"cast({name} as varchar)" for name in self.columns[table])
-            parts.append(
-                self._one(f"select count(*) || ':' || bit_xor(hash({names})) from checked_{table}")
-            )
+        for table, columns in self.columns.items():
+            names = ", ".join(f"cast({name} as varchar)" for name in columns)
+            # a sum, since equal rows would cancel out in an exclusive or
+            count, total = self.connection.execute(
+                f"select count(*), sum(cast(hash({names}) as hugeint)) from checked_{table}"
+            ).fetchall()[0]
+            parts.append(f"{table}({', '.join(columns)}):{count}:{total}")
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
     def _one(self, query: str) -> Any:
@@ -271,19 +246,17 @@ class _Reader:
         lost = self._one(f'select (select count(*) from "{main}") - (select count(*) from raw_{table.name})')
         return [f"{lost:,} rows of {main} have no partner in `from` and are left out"] if lost else []
 
-    def _type_columns(
-        self, table: Table, present: list[Column], types: dict[str, str]
-    ) -> list[tuple[str, str, str]]:
+    def _type_columns(self, table: Table, present: list[Column], types: dict[str, str]) -> list[tuple[str, str, str]]:
         """Create `typed_<name>`; return the rules as (column, condition that is bad, reason)."""
         rules: list[tuple[str, str, str]] = []
         selected = []
         for column in present:
-            kind = column.kind
+            kind: str = column.kind
             if column.name.startswith("attribute_"):
                 kind = self._attribute_kind(table, column.name, types[column.name])
                 self.attributes[column.name.removeprefix("attribute_")] = kind
             raw, typed = f'r."{column.name}"', f't."{column.name}"'
-            selected.append(f'{_typed(raw, kind, types[column.name], self.shop.time_zone)} as "{column.name}"')
+            selected.append(f'{typed_value(raw, kind, types[column.name], self.shop.time_zone)} as "{column.name}"')
             given = f"nullif(trim(cast({raw} as varchar)), '') is not null"
             if column.required:
                 rules.append((column.name, f"not ({given})", "is missing"))
@@ -294,9 +267,7 @@ class _Reader:
             if kind == "moment":
                 rules.append((column.name, f"{given} and {typed} is null", "expected a date or timestamp"))
                 rules.append((column.name, f"{typed} < timestamp '1970-01-01'", "lies before 1970"))
-                rules.append(
-                    (column.name, f"cast({typed} as date) > date '{self.today}'", "lies in the future")
-                )
+                rules.append((column.name, f"cast({typed} as date) > date '{self.today}'", "lies in the future"))
         self.connection.execute(
             f"create temp table typed_{table.name} as select r.row_number, {', '.join(selected)}"
             f" from raw_{table.name} r"
@@ -304,11 +275,11 @@ class _Reader:
         return rules
 
     def _attribute_kind(self, table: Table, name: str, sql_type: str) -> str:
-        if sql_type in _NUMERIC or sql_type.startswith("DECIMAL"):
+        if sql_type in NUMERIC or sql_type.startswith("DECIMAL"):
             return "number"
         odd = self._one(
             f'select count(*) from raw_{table.name} where "{name}" is not null'
-            f" and trim(cast(\"{name}\" as varchar)) <> '' and try_cast(\"{name}\" as double) is null"
+            f' and trim(cast("{name}" as varchar)) <> \'\' and try_cast("{name}" as double) is null'
         )
         return "text" if odd else "number"
 
@@ -347,7 +318,8 @@ class _Reader:
             return []
         keep = "keep" if "order_id" not in names and not table.one_row_per_customer else "quarantine"
         if (source.duplicates or keep) == "keep":
-            return [f"{count:,} rows equal an earlier one and are kept; map order_id to tell repeats from errors"]
+            mend = "map order_id" if table.name == "transactions" else 'set duplicates = "quarantine"'
+            return [f"{count:,} rows equal an earlier one and are kept; {mend} to have them quarantined"]
         reason = "repeats an earlier row" + (" of this customer" if table.one_row_per_customer else "")
         self.connection.execute(
             f"insert into bad_{table.name} select row_number, 'customer_id', customer_id, '{reason}'"
@@ -376,10 +348,10 @@ class _Reader:
                 selected.append(f"{day} as {column.checked_name}")
             else:
                 selected.append(f'"{column.name}"')
-        if table.name == "transactions" and "is_return" not in [column.name for column in present]:
-            if self._one("select count(*) from typed_transactions where amount < 0"):
-                selected.append("case when amount < 0 then 1 else 0 end as is_return")
-                present = [*present, Column("is_return", "flag", "a return, since the amount is negative")]
+        returns = table.name == "transactions" and "is_return" not in [column.name for column in present]
+        if returns and self._one("select count(*) from typed_transactions where amount < 0"):
+            selected.append("case when amount < 0 then 1 else 0 end as is_return")
+            present = [*present, Column("is_return", "flag", "a return, since the amount is negative")]
         self.connection.execute(
             f"create temp table checked_{table.name} as select {', '.join(selected)} from typed_{table.name}"
             f" where row_number not in (select row_number from bad_{table.name}) order by row_number"
@@ -401,62 +373,6 @@ class _Reader:
             )
         return str(file)
 
-    def _column_report(self, table: Table, column: Column, mapped: bool) -> ColumnReport:
-        name = f'"{column.checked_name}"'
-        missing, distinct, low, high = self.connection.execute(
-            f"select avg(case when {name} is null then 1 else 0 end), count(distinct {name}),"
-            f" cast(min({name}) as varchar), cast(max({name}) as varchar) from checked_{table.name}"
-        ).fetchall()[0]
-        if column.kind == "moment":
-            low, high = (str(day_date(int(day))) if day is not None else "" for day in (low, high))
-        detail = ""
-        if missing == 1:
-            detail = "no value in any row; features that need it are empty"
-        elif missing > 0.2:
-            detail = f"{missing:.0%} of the rows have no value"
-        elif distinct == 1:
-            detail = "one value in all rows; it tells customers nothing apart"
-        state = "warning" if detail and mapped else "ok"
-        if column.kind in ("id", "text"):
-            low = high = ""  # personal data stays out of reports
-        return ColumnReport(
-            table.name, column.name, state, round(missing or 0.0, 4), distinct, low or "", high or "", detail
-        )
-
-
-_NUMERIC = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
-            "UBIGINT", "FLOAT", "DOUBLE"}  # fmt: skip
-
 
 def _quoted(expression: str, available: list[str]) -> str:
     return f'"{expression}"' if expression in available else expression
-
-
-def _typed(raw: str, kind: str, sql_type: str, zone: str) -> str:
-    """SQL that turns a raw value into a checked one, or null where it cannot."""
-    text = f"nullif(trim(cast({raw} as varchar)), '')"
-    match kind:
-        case "number":
-            number = f"try_cast({text} as double)" if sql_type == "VARCHAR" else f"try_cast({raw} as double)"
-            return f"case when isfinite({number}) then {number} end"
-        case "flag":
-            lower = f"lower({text})"
-            return (
-                f"case when {lower} in ('1', '1.0', 'true', 't', 'yes', 'y') then 1"
-                f" when {lower} in ('0', '0.0', 'false', 'f', 'no', 'n') then 0 end"
-            )
-        case "moment":
-            if sql_type == "TIMESTAMP WITH TIME ZONE":
-                return f"timezone('{zone}', {raw})"
-            if sql_type in _NUMERIC:
-                return "cast(null as timestamp)"
-            if sql_type != "VARCHAR":
-                return f"try_cast({raw} as timestamp)"
-            zoned = f"regexp_matches({text}, '[0-9](Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') and contains({text}, ':')"
-            return (
-                f"case when {zoned} then timezone('{zone}', try_cast({text} as timestamptz))"
-                f" else try_cast({text} as timestamp) end"
-            )
-        case _:
-            return text
-

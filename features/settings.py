@@ -31,9 +31,7 @@ def read_toml(path: Path, kind: type[S]) -> S:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Refusal(
-            "HF101", f"{path} is not there.", "Write the files of a shop with: holdfast init DIR"
-        ) from None
+        raise Refusal("HF101", f"{path} is not there.", "Write the files of a shop with: holdfast init DIR") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refusal("HF102", f"{path}: {error}.", "Mend the file at that place.") from None
     try:
@@ -43,23 +41,27 @@ def read_toml(path: Path, kind: type[S]) -> S:
 
 
 def _refusal(path: Path, kind: type[BaseModel], content: dict[str, Any], error: ValidationError) -> Refusal:
-    first = error.errors(include_url=False)[0]
+    # A key with a typo is also a missing one: the typo is what to tell.
+    first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     place = [str(part) for part in first["loc"]]
     key = ".".join(place)
     if first["type"] == "extra_forbidden":
         known = _known_keys(kind, place[:-1])
         return Refusal("HF103", f"{path.name}: unknown key {key!r}.", did_you_mean(place[-1], known))
-    got = content
+    got: Any = content
     for part in first["loc"]:
-        got = got[part] if isinstance(got, (dict, list)) and _holds(got, part) else None  # type: ignore[index]
-    detail = f"{path.name}: {key} is {got!r}; {first['msg'].removeprefix('Value error, ')}."
+        got = _part(got, part)
+    said = first["msg"].removeprefix("Value error, ")
+    detail = f"{path.name}: {key} is {got!r}; {said}." if place else f"{path.name}: {said}."
     if first["type"] == "missing":
         detail = f"{path.name}: {key} is missing."
     return Refusal("HF104", detail, "Mend it; holdfast init writes a commented example.")
 
 
-def _holds(got: dict[str, Any] | list[Any], part: str | int) -> bool:
-    return part in got if isinstance(got, dict) else isinstance(part, int) and part < len(got)
+def _part(content: Any, part: str | int) -> Any:
+    if isinstance(content, list) and isinstance(part, int):
+        return content[part] if part < len(content) else None
+    return content.get(part) if isinstance(content, dict) else None
 
 
 def _known_keys(kind: Any, place: list[str]) -> list[str]:
@@ -69,7 +71,7 @@ def _known_keys(kind: Any, place: list[str]) -> list[str]:
             return [field.alias or name for name, field in kind.model_fields.items()]
         field = kind.model_fields.get(place[0])
         return _known_keys(field.annotation, place[1:]) if field else []
-    inner = [arg for arg in get_args(kind) if arg is not type(None)]
+    inner = [arg for arg in get_args(kind) if arg not in (type(None), ...)]
     if not inner:
         return []
     below = place[1:] if place and (place[0].isdigit() or getattr(kind, "__origin__", None) is dict) else place

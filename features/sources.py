@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -13,9 +14,7 @@ from features.shop import Shop, TableSource
 
 def connect(memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB database in memory that never fetches an extension."""
-    connection = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
     if memory_limit:
         connection.execute(f"set memory_limit = '{memory_limit}'")
     return connection
@@ -66,6 +65,19 @@ def _relation(connection: duckdb.DuckDBPyConnection, shop: Shop, name: str, loca
                 "HF201", f"files.{name}: {path.name} ends in {other or 'nothing'}.",
                 "Readable: .parquet, .csv, .tsv, .duckdb#TABLE.",
             )  # fmt: skip
+
+
+def fingerprint_of_sources(form: int, shop: Shop) -> str:
+    """Changes when the mapping or a file's name, size or time of change does."""
+    stats = []
+    for name, location in sorted(shop.files.items()):
+        file = shop.folder / location.partition("#")[0]
+        if not file.exists():
+            raise Refusal("HF201", f"files.{name}: {file} is not there.", "Correct the path in shop.toml.")
+        stat = file.stat()
+        stats.append((name, str(file), stat.st_size, stat.st_mtime_ns))
+    mapping = shop.model_dump_json(include={"files", "tables", "time_zone", "known_until", "name"})
+    return hashlib.sha256(repr((form, stats, mapping)).encode()).hexdigest()[:16]
 
 
 def main_file(shop: Shop, table: TableSource) -> str:

@@ -35,8 +35,8 @@ def _safe_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def example() -> ExampleShop:
-    """500 simulated customers over 420 days, with their truth."""
-    return simulate(customers=500, days=420, seed=7)
+    """800 simulated customers over 420 days, with their truth."""
+    return simulate(customers=800, days=420, seed=7)
 
 
 @pytest.fixture(scope="session")

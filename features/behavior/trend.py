@@ -21,9 +21,9 @@ _add("visits_fresh_against_usual", "ratio(purchase_days_28d, usual_purchase_days
 _add("spend_fresh_against_usual", "ratio(spend_28d, usual_spend_per_28d)", driver="spending_less", unit="ratio",
      meaning="Spend of the last 28 days over the customer's usual", meaning_zh="近28天消费与平时之比",
      en="Spend in four weeks is {value} times the usual; typical is {usual}.", zh="近四周消费是平时的{value}倍；一般客户为{usual}倍。")
-_add("spend_change_28d", "spend_28d - ratio(spend_91d - spend_28d, 63) * 28", driver="spending_less", unit="money",
+_add("spend_change_28d", "spend_28d - ratio(spend_91d - spend_28d, 63) * 28", driver="spending_less", unit="money", missing="0",
      meaning="Spend of the last 28 days less the pace of the nine weeks before", meaning_zh="近28天消费相对此前九周的变化",
      en="Spend changed by {value} against the nine weeks before; typical is {usual}.", zh="消费较此前九周变化{value}；一般客户为{usual}。")
-_add("visit_change_28d", "purchase_days_28d - ratio(purchase_days_91d - purchase_days_28d, 63) * 28", driver="visiting_less", unit="number",
+_add("visit_change_28d", "purchase_days_28d - ratio(purchase_days_91d - purchase_days_28d, 63) * 28", driver="visiting_less", unit="number", missing="0",
      meaning="Purchase days of the last 28 days less the pace of the nine weeks before", meaning_zh="近28天购买天数相对此前九周的变化",
      en="Visits changed by {value} against the nine weeks before; typical is {usual}.", zh="到访较此前九周变化{value}次；一般客户为{usual}次。")
