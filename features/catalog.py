@@ -18,9 +18,10 @@ Unit = Literal["days", "count", "money", "share", "ratio", "number", "category"]
 
 @dataclass(frozen=True)
 class Driver:
-    """A group of features that mean one thing to a marketer."""
+    """A group of features that mean one thing to a marketer; `role` is that of most of them."""
 
     name: str
+    role: Role
     en: str
     zh: str
 
@@ -28,20 +29,20 @@ class Driver:
 DRIVERS: dict[str, Driver] = {
     driver.name: driver
     for driver in (
-        Driver("going_quiet", "Going quiet", "渐渐沉默"),
-        Driver("visiting_less", "Visiting less", "来得更少"),
-        Driver("spending_less", "Spending less", "花得更少"),
-        Driver("buying_habit", "Buying habit", "购买习惯"),
-        Driver("spending_level", "Spending level", "消费水平"),
-        Driver("narrowing_basket", "Narrowing basket", "购物篮变窄"),
-        Driver("price", "Price and discounts", "价格与折扣"),
-        Driver("place", "Place of purchase", "购买地点"),
-        Driver("returns", "Returns", "退货"),
-        Driver("service_trouble", "Service trouble", "服务问题"),
-        Driver("engagement", "Engagement", "互动"),
-        Driver("offers", "Offers", "优惠活动"),
-        Driver("tenure", "Time with us", "客户时长"),
-        Driver("profile", "Customer profile", "客户画像"),
+        Driver("going_quiet", "lever", "Going quiet", "渐渐沉默"),
+        Driver("visiting_less", "lever", "Visiting less", "来得更少"),
+        Driver("spending_less", "lever", "Spending less", "花得更少"),
+        Driver("buying_habit", "context", "Buying habit", "购买习惯"),
+        Driver("spending_level", "context", "Spending level", "消费水平"),
+        Driver("narrowing_basket", "lever", "Narrowing basket", "购物篮变窄"),
+        Driver("price", "lever", "Price and discounts", "价格与折扣"),
+        Driver("place", "context", "Place of purchase", "购买地点"),
+        Driver("returns", "lever", "Returns", "退货"),
+        Driver("service_trouble", "lever", "Service trouble", "服务问题"),
+        Driver("engagement", "lever", "Engagement", "互动"),
+        Driver("offers", "lever", "Offers", "优惠活动"),
+        Driver("tenure", "context", "Time with us", "客户时长"),
+        Driver("profile", "context", "Customer profile", "客户画像"),
     )
 }
 
@@ -98,22 +99,21 @@ class Family:
         self.features: list[Feature] = []
 
     def add(
-        self, name: str, sql: str, *, driver: str, unit: Unit, meaning: str, meaning_zh: str, en: str, zh: str,
-        windows: Iterable[int] = (0,), role: Role = "lever", missing: Literal["0", "unknown"] = "unknown",
+        self, name: str, sql: str, *, driver: str | Mapping[int, str], unit: Unit,
+        meaning: str, meaning_zh: str, en: str, zh: str,
+        windows: Iterable[int] = (0,), role: Role | None = None, missing: Literal["0", "unknown"] = "unknown",
         usual: str = "", monotone: int = 0, needs: tuple[str, ...] | None = None, relation: str | None = None,
         plain: bool = True,
     ) -> None:  # fmt: skip
-        """Declare a feature, once per window."""
+        """Declare a feature, once per window; `driver` may differ by window, `role` is the driver's unless given."""
         for window in windows:
-            texts = {
-                key: text.replace("{w}", str(window))
-                for key, text in dict(
-                    name=name, sql=sql, meaning=meaning, meaning_zh=meaning_zh, en=en, zh=zh, usual=usual
-                ).items()
-            }
+            meant = driver if isinstance(driver, str) else driver[window]
+            texts = {"name": name, "sql": sql, "usual": usual, "en": en, "zh": zh}
+            texts |= {"meaning": meaning, "meaning_zh": meaning_zh}
+            texts = {key: text.replace("{w}", str(window)) for key, text in texts.items()}
             self.features.append(
                 Feature(
-                    family=self.name, relation=relation or self.relation, driver=driver, role=role, unit=unit,
+                    family=self.name, relation=relation or self.relation, driver=meant, role=role or DRIVERS[meant].role, unit=unit,
                     missing=missing, monotone=monotone, needs=self.needs if needs is None else needs, plain=plain, **texts,
                 )
             )  # fmt: skip
@@ -156,7 +156,19 @@ class Catalog:
 
 
 PROTECTED_ATTRIBUTES = frozenset(
-    "age gender sex ethnicity race religion nationality marital_status disability birth_date birthday".split()
+    [
+        "age",
+        "gender",
+        "sex",
+        "ethnicity",
+        "race",
+        "religion",
+        "nationality",
+        "marital_status",
+        "disability",
+        "birth_date",
+        "birthday",
+    ]
 )
 
 
@@ -170,4 +182,3 @@ def _attribute(name: str, kind: str) -> Feature:
         meaning=f"The customer's {words}", meaning_zh=f"客户属性：{words}",
         en=f"{words.capitalize()}: {{value}}.", zh=f"{words}：{{value}}。", needs=("customers.customer_id",),
     )  # fmt: skip
-

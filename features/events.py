@@ -20,15 +20,21 @@ class Column:
     @property
     def checked_name(self) -> str:
         """The column's name once read: moments are day numbers, integer days since 1970."""
-        return {"timestamp": "day"}.get(self.name, self.name.removesuffix("_at") + "_day") if (
-            self.kind == "moment"
-        ) else self.name
+        return (
+            {"timestamp": "day"}.get(self.name, self.name.removesuffix("_at") + "_day")
+            if (self.kind == "moment")
+            else self.name
+        )
 
     @property
     def checked_type(self) -> str:
         """The SQL type of the checked column."""
         return {
-            "id": "varchar", "text": "varchar", "moment": "integer", "number": "double", "flag": "integer",
+            "id": "varchar",
+            "text": "varchar",
+            "moment": "integer",
+            "number": "double",
+            "flag": "integer",
         }[self.kind]
 
 
@@ -93,6 +99,4 @@ OFFERS = Table("offers", (
     Column("propensity", "number", "the chance with which the arm was drawn"),
 ))  # fmt: skip
 
-TABLES: dict[str, Table] = {
-    table.name: table for table in (TRANSACTIONS, CUSTOMERS, INTERACTIONS, OFFERS)
-}
+TABLES: dict[str, Table] = {table.name: table for table in (TRANSACTIONS, CUSTOMERS, INTERACTIONS, OFFERS)}

@@ -20,7 +20,7 @@ class TableSource(Settings):
 
     source: str = Field(alias="from")
     columns: dict[str, str]
-    attributes: dict[str, str] = {}
+    attributes: dict[str, str] = Field(default_factory=dict)
     duplicates: Literal["quarantine", "keep"] | None = None
     max_bad_share: float = Field(0.2, ge=0, le=1)
 

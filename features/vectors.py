@@ -109,14 +109,10 @@ def _view_tables(connection: duckdb.DuckDBPyConnection, checked: CheckedTables) 
     for table in TABLES.values():
         have = checked.columns.get(table.name, ())
         columns = [
-            name if name in have else f"cast(null as {kind}) as {name}"
-            for name, kind in table.checked_schema.items()
+            name if name in have else f"cast(null as {kind}) as {name}" for name, kind in table.checked_schema.items()
         ]
         columns += [name for name in have if name.startswith("attribute_")]
-        if have:
-            source = f"read_parquet('{checked.path(table.name)}')"
-        else:
-            source = "(select 1 where false)"
+        source = f"read_parquet('{checked.path(table.name)}')" if have else "(select 1 where false)"
         connection.execute(f"create view {table.name} as select {', '.join(columns)} from {source}")
 
 
@@ -166,8 +162,9 @@ class LiveVectors:
                 self._connection.execute("insert into cutoffs values (?, ?)", [day_number(cutoff), self.memory_days])
                 for name, rows in tables.items():
                     if rows:
-                        posted = pa.Table.from_pylist(list(rows), schema=self._schemas[name])  # noqa: F841
+                        self._connection.register("posted", pa.Table.from_pylist(list(rows), schema=self._schemas[name]))
                         self._connection.execute(f"insert into {name} select * from posted")
+                        self._connection.unregister("posted")
                 found = self._connection.execute("execute vector").fetchall()
             finally:
                 for name in ("cutoffs", *tables):

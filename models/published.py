@@ -42,9 +42,7 @@ def publish(source: Path, bundles: Path, bundle_id: str) -> Path:
         )  # fmt: skip
         if child.returncode != 0:
             last = (child.stderr.strip().splitlines() or ["no message"])[-1]
-            raise Refusal(
-                "HF403", f"{bundle_id} cannot be loaded (exit {child.returncode}): {last}", "Train it again."
-            )
+            raise Refusal("HF403", f"{bundle_id} cannot be loaded (exit {child.returncode}): {last}", "Train it again.")
     with written_whole(bundles / _POINTER) as pointer:
         pointer.write_text(f"{bundle_id}\n")
     return target

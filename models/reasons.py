@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from babel.numbers import format_currency, format_decimal, format_percent
+from babel.units import format_unit
 
 from features.catalog import DRIVERS, Catalog, Feature
 
@@ -87,9 +88,7 @@ class Explainer:
         columns = {d: np.flatnonzero(member[:, k]) for k, d in enumerate(drivers)}
         ranked = np.argsort(-by_driver, axis=1, kind="stable")
         return [
-            tuple(
-                self._reason(drivers[k], by_driver[i, k], columns[drivers[k]], pushes[i], row) for k in ranked[i]
-            )
+            tuple(self._reason(drivers[k], by_driver[i, k], columns[drivers[k]], pushes[i], row) for k in ranked[i])
             for i, row in enumerate(rows)
         ]
 
@@ -97,41 +96,38 @@ class Explainer:
         self, driver: str, push: float, columns: npt.NDArray[np.intp], pushes: Floats, row: Mapping[str, Any]
     ) -> Reason:
         towards = columns[np.argsort(-pushes[columns] * np.sign(push or 1), kind="stable")]
+        names = self.catalog.names
         features = []
         for j in towards[:_FEATURES_SHOWN]:
             feature = self.catalog.features[j]
             value = row[feature.name]
-            features.append(
-                ReasonFeature(feature.name, value, self._usual(feature, row), float(pushes[j]))
-            )
-        leading = next((j for j in towards if self.catalog.features[j].plain), towards[0])
+            features.append(ReasonFeature(feature.name, value, self._usual(feature, row), float(pushes[j])))
+        leading = min(towards, key=lambda j: (_absent(row[names[j]]), not self.catalog.features[j].plain))
         feature = self.catalog.features[leading]
-        spoken = ReasonFeature(
-            feature.name, row[feature.name], self._usual(feature, row), float(pushes[leading])
-        )
+        spoken = ReasonFeature(feature.name, row[feature.name], self._usual(feature, row), float(pushes[leading]))
         lever = any(self.catalog.features[j].role == "lever" for j in columns)
         return Reason(driver, float(push), lever, tuple(features), self.sentence(feature, spoken))
 
     def _usual(self, feature: Feature, row: Mapping[str, Any]) -> float | None:
         if feature.usual:
             own = row.get(feature.usual)
-            return None if own is None or (isinstance(own, float) and math.isnan(own)) else float(own)
+            return None if own is None or _absent(own) else float(own)
         return self.typical.get(feature.name)
 
     def sentence(self, feature: Feature, of: ReasonFeature) -> str:
         """The feature's sentence with the customer's value and, where known, what is usual."""
         template = feature.zh if self.language == "zh" else feature.en
-        if of.value is None or of.value != of.value:
+        if _absent(of.value):
             return self._unknown(feature)
         if of.usual is None:
             separator, stop = _SENTENCE_ENDS[self.language]
             template = template.split(separator)[0].rstrip(stop) + stop
-        return template.format(
-            value=self.spoken(of.value, feature.unit), usual=self.spoken(of.usual, feature.unit)
-        )
+        return template.format(value=self.spoken(of.value, feature.unit), usual=self.spoken(of.usual, feature.unit))
 
     def _unknown(self, feature: Feature) -> str:
-        return f"{feature.meaning_zh}：未知。" if self.language == "zh" else f"{feature.meaning}: not known."
+        if self.language == "zh":
+            return f"{feature.meaning_zh}：未知。"
+        return f"{feature.meaning}: not known."
 
     def spoken(self, value: float | str | None, unit: str) -> str:
         """A value as a person writes it in the explainer's language."""
@@ -139,11 +135,20 @@ class Explainer:
             return value or "?"
         if unit == "money":
             return format_currency(value, self.currency, locale=self.language)
+        if unit == "days":
+            shown = round(value) if abs(value) >= 10 else round(value, 1)
+            if self.language == "zh":  # Babel's table of units lacks this one
+                return f"{format_decimal(shown, locale='zh')}天"
+            return format_unit(shown, "duration-day", locale=self.language)
         if unit == "share":
             return format_percent(value, locale=self.language)
         digits = 0 if abs(value) >= 10 or float(value).is_integer() else 1
         digits = 2 if unit == "ratio" and abs(value) < 10 and not float(value).is_integer() else digits
         return format_decimal(round(value, digits), locale=self.language)
+
+
+def _absent(value: Any) -> bool:
+    return value is None or value != value  # NaN is what differs from itself
 
 
 def _plain(value: float | str | None) -> float | str | None:

@@ -102,7 +102,7 @@ class Relationship:
     def _quadrant(self, columns: Mapping[str, Floats]) -> Words:
         valuable = columns["spend_91d"] >= self.value_edge
         growing = columns["spend_trend_56d_182d"] >= self.growth_edge
-        return np.array(QUADRANTS)[2 * valuable + growing]
+        return np.asarray(np.array(QUADRANTS)[2 * valuable + growing])
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -159,8 +159,8 @@ def churn_list(
     paged = list(where)
     if after is not None:
         value, last = _read_token(after, sort)
-        below = customer > last if sort == "customer_id" else (
-            (column < value) | ((column == value) & (customer > last))
+        below = (
+            customer > last if sort == "customer_id" else ((column < value) | ((column == value) & (customer > last)))
         )
         paged.append(below)
     order = [customer] if sort == "customer_id" else [column.desc(), customer]
@@ -193,7 +193,9 @@ def _read_token(token: str, sort: str) -> tuple[Any, str]:
         if not isinstance(customer, str) or isinstance(key, str) != (sort == "customer_id"):
             raise ValueError(token)
     except (ValueError, TypeError):
-        raise Refusal("HF607", "`after` is not a token of this list.", "Take `next` as the last page gave it.") from None
+        raise Refusal(
+            "HF607", "`after` is not a token of this list.", "Take `next` as the last page gave it."
+        ) from None
     return key, customer
 
 

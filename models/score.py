@@ -70,19 +70,18 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         band=np.where(eligible, bundle.references.band(for_value), ""),
         lifetime_value=value,
         lost_if_gone=bundle.lifetime.lost_if_gone(usual, for_value),
-        segment=bundle.segmenter.assign(
-            np.column_stack([column[name] for name in bundle.segmenter.features])
-        ),
+        segment=bundle.segmenter.assign(np.column_stack([column[name] for name in bundle.segmenter.features])),
         words=bundle.relationship.words(
             {name: column[name] for name in relationship.COLUMNS},
-            vectors.column("has_bought").to_numpy() == 1, value[0],
+            vectors.column("has_bought").to_numpy() == 1,
+            value[0],
         ),
     )
 
 
-def explain(scores: Scores, vectors: pa.Table, explainer: Explainer, threads: int = 1) -> tuple[
-    list[tuple[Reason, ...]], float
-]:
+def explain(
+    scores: Scores, vectors: pa.Table, explainer: Explainer, threads: int = 1
+) -> tuple[list[tuple[Reason, ...]], float]:
     """Reasons of each customer (none for the ineligible), and the base that all pushes start from."""
     reasons: list[tuple[Reason, ...]] = [()] * len(scores)
     where = np.flatnonzero(scores.eligible)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import operator
 import os
 import shutil
 import subprocess
@@ -62,7 +63,9 @@ def score(
     with watch.step("churn list"):
         rows = write_churn_list(file, all_answers(ledger, scored.run.run_id), settings.language)
     seconds = {**scored.watch.seconds, **watch.seconds}
-    show_table("Actions", ("action", "customers"), sorted(scored.actions.items(), key=lambda item: -item[1]))
+    show_table(
+        "Actions", ("action", "customers"), sorted(scored.actions.items(), key=operator.itemgetter(1), reverse=True)
+    )
     say(
         f"Scored {scored.run.customers:,} customers as of {day} with {bundle.id}, {scored.run.eligible:,} of them"
         f" eligible; actions cost {scored.spent:,.2f} {settings.currency}. {rows:,} rows in {file}"
@@ -157,7 +160,9 @@ def list_all(as_json: AsJson = False) -> None:
 
 
 @keys.command()
-def revoke(key_id: Annotated[str, typer.Argument(help="As `holdfast keys list` shows it.")], as_json: AsJson = False) -> None:
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="As `holdfast keys list` shows it.")], as_json: AsJson = False
+) -> None:
     """Revoke a key; running services refuse it within seconds.
 
     Example: holdfast keys revoke 1a2b3c4d

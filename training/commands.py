@@ -79,9 +79,7 @@ def promote(
     registry = Registry(local_store())
     study = read_study(shop)
     version, champion = registry.version(bundle), registry.champion()
-    found = gates(
-        registry.judgment(version), registry.judgment(champion) if champion else None, study.gates
-    )
+    found = gates(registry.judgment(version), registry.judgment(champion) if champion else None, study.gates)
     show_table(
         f"Gates for {version.bundle_id}", ("gate", "passed", "because"),
         [(gate.name, "yes" if gate.passed else "NO", gate.because) for gate in found],

@@ -31,9 +31,7 @@ def fit_lifetime(last: JudgedCutoff, names: tuple[str, ...], study: Study) -> Li
     )  # fmt: skip
 
 
-def fit_relationship(
-    last: JudgedCutoff, names: tuple[str, ...], lifetime: LifetimeModel, study: Study
-) -> Relationship:
+def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], lifetime: LifetimeModel, study: Study) -> Relationship:
     """Quintiles, medians and the pyramid's edges among the eligible customers of the last judged cut-off."""
     column = {name: last.X[:, j] for j, name in enumerate(names)}
     value, _, _ = lifetime.value(column["usual_spend_per_28d"], last.probability["holdfast"])
@@ -55,9 +53,7 @@ def fit_relationship(
     )
 
 
-def fit_references(
-    catalog: Catalog, X: Floats, last: JudgedCutoff, base_rate: float, study: Study
-) -> References:
+def fit_references(catalog: Catalog, X: Floats, last: JudgedCutoff, base_rate: float, study: Study) -> References:
     """What is typical of every numeric column, and how out-of-time probabilities are spread."""
     typical = {}
     for j, feature in enumerate(catalog.features):

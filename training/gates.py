@@ -30,7 +30,11 @@ def gates(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, rul
     if rules.better_than_recency_rule:
         low = challenger["paired"]["recency_rule"]["auc_difference"]["low"]
         found.append(
-            Gate("better than the recency rule", low > 0, f"AUC difference is at least {low:+.4f} at 95 %; wanted above 0")
+            Gate(
+                "better than the recency rule",
+                low > 0,
+                f"AUC difference is at least {low:+.4f} at 95 %; wanted above 0",
+            )
         )
     if champion is not None and champion["bundle"] != challenger["bundle"]:
         if champion["cutoffs"] == challenger["cutoffs"]:

@@ -127,10 +127,7 @@ def _draw_customers(judged: Sequence[JudgedCutoff], seed: int) -> list[Floats]:
 def _over_cutoffs(judged: Sequence[JudgedCutoff], name: str, measure: str, drawn: Sequence[Floats]) -> Floats:
     """Shape (cut-offs, 1 + DRAWS): the measure itself, then its bootstrap draws."""
     return np.array(
-        [
-            MEASURES[measure](j.churned, j.probability[name], weights)
-            for j, weights in zip(judged, drawn, strict=True)
-        ]
+        [MEASURES[measure](j.churned, j.probability[name], weights) for j, weights in zip(judged, drawn, strict=True)]
     )
 
 

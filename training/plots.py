@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 (the backend must be chosen first)
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
-from features.catalog import Catalog  # noqa: E402
-from models.churn import ChurnModel  # noqa: E402
-from models.segments import Segmenter  # noqa: E402
-from training.judge import JudgedCutoff  # noqa: E402
+from features.catalog import Catalog
+from models.churn import ChurnModel
+from models.segments import Segmenter
+from training.judge import JudgedCutoff
 
 Floats = npt.NDArray[np.float64]
 _NAMES = {"holdfast": "Holdfast", "recency_rule": "recency rule", "rfm_logistic": "RFM logistic"}
@@ -73,7 +73,9 @@ def segments_map(segmenter: Segmenter) -> Figure:
     """Each segment's centre, in spreads from the middle customer."""
     figure, axes = plt.subplots(figsize=(9, 1.6 + 0.55 * len(segmenter.segments)), layout="constrained")
     picture = axes.imshow(np.array(segmenter.centroids), cmap="RdBu_r", vmin=-2, vmax=2, aspect="auto")
-    axes.set_xticks(range(len(segmenter.features)), [f.replace("_", " ") for f in segmenter.features], rotation=30, ha="right")
+    axes.set_xticks(
+        range(len(segmenter.features)), [f.replace("_", " ") for f in segmenter.features], rotation=30, ha="right"
+    )
     axes.set_yticks(range(len(segmenter.segments)), [f"{s.id} {s.en} ({s.share:.0%})" for s in segmenter.segments])
     figure.colorbar(picture, label="spreads from the middle customer")
     return figure

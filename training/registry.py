@@ -22,17 +22,17 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
-import lightgbm as lgb  # noqa: E402 (MLflow reads the environment when imported)
-import mlflow  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.models import ModelSignature  # noqa: E402
-from mlflow.types.schema import ColSpec, Schema  # noqa: E402
+import lightgbm as lgb
+import mlflow
+from matplotlib.figure import Figure
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types.schema import ColSpec, Schema
 
-from features.refusal import Refusal  # noqa: E402
-from features.store import Store  # noqa: E402
-from models.bundle import Bundle  # noqa: E402
-from models.published import publish  # noqa: E402
+from features.refusal import Refusal
+from features.store import Store
+from models.bundle import Bundle
+from models.published import publish
 
 MODEL = "churn"
 CHAMPION, CHALLENGER = "champion", "challenger"

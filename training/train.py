@@ -58,9 +58,7 @@ def prepare_panel(
     return panel, catalog, categories
 
 
-def fit_bundle(
-    shop: Shop, study: Study, checked: CheckedTables, store: Store | None, watch: Stopwatch
-) -> Trained:
+def fit_bundle(shop: Shop, study: Study, checked: CheckedTables, store: Store | None, watch: Stopwatch) -> Trained:
     """Judge, then fit everything a bundle holds; nothing is registered."""
     panel, catalog, categories = prepare_panel(checked, study, store, watch)
     cutoffs = matured_cutoffs(checked, study.cutoffs, study.churn.horizon_days)
@@ -78,9 +76,7 @@ def fit_bundle(
         segmenter = fit_segments(newest, catalog.names, study.segments, study.fit.seed)
     base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
     lifetime = fit_lifetime(last, catalog.names, study)
-    definition = ChurnDefinition(
-        study.churn.definition, study.churn.horizon_days, study.churn.active_within_days
-    )
+    definition = ChurnDefinition(study.churn.definition, study.churn.horizon_days, study.churn.active_within_days)
     bundle = Bundle(
         definition=definition,
         memory_days=study.vectors.memory_days,

@@ -9,32 +9,32 @@ _CATEGORY = ("transactions.category",)
 _add("lines_per_visit_{w}d", "ratio(sum(case when age <= {w} then lines end), count(case when age <= {w} then 1 end))", windows=(28, 91, 182),
      driver="narrowing_basket", unit="number", needs=("transactions.order_id",),
      meaning="Lines per purchase day in the last {w} days", meaning_zh="近{w}天每次购买的商品行数",
-     en="{value} items per visit in the last {w} days; typical is {usual}.", zh="近{w}天每次购买{value}件商品；一般客户为{usual}件。")
+     en="Items per visit in the last {w} days: {value}; typical is {usual}.", zh="近{w}天每次购买{value}件商品；一般客户为{usual}件。")
 _add("largest_basket", "max(lines)", driver="narrowing_basket", role="context", unit="count", needs=("transactions.order_id",),
      meaning="Most lines bought in one day", meaning_zh="单日最多商品行数",
-     en="The fullest basket so far held {value} items; typical is {usual}.", zh="历史最满购物篮为{value}件；一般客户为{usual}件。")
+     en="Items in the fullest basket so far: {value}; typical is {usual}.", zh="历史最满购物篮为{value}件；一般客户为{usual}件。")
 _add("products_per_visit_91d", "ratio(sum(case when age <= 91 then products end), count(case when age <= 91 then 1 end))",
      driver="narrowing_basket", unit="number", needs=("transactions.product",),
      meaning="Different products per purchase day in the last 91 days", meaning_zh="近91天每次购买的不同商品数",
-     en="{value} different products per visit in the last 91 days; typical is {usual}.", zh="近91天每次购买{value}种商品；一般客户为{usual}种。")
+     en="Different products per visit in the last 91 days: {value}; typical is {usual}.", zh="近91天每次购买{value}种商品；一般客户为{usual}种。")
 _add("basket_trend", "ratio(lines_per_visit_28d, lines_per_visit_182d)", relation="vector", driver="narrowing_basket", unit="ratio", needs=("transactions.order_id",),
      meaning="Lines per visit of the last 28 days over those of 182", meaning_zh="近28天与近182天每次商品数之比",
      en="Baskets are {value} times their usual size; typical is {usual}.", zh="购物篮大小是平时的{value}倍；一般客户为{usual}倍。")
 _add("categories_{w}d", "sum(case when age <= {w} then 1 else 0 end)", relation="category_history", windows=(28, 91), missing="0",
      driver="narrowing_basket", unit="count", needs=_CATEGORY,
      meaning="Categories bought from in the last {w} days", meaning_zh="近{w}天购买的品类数",
-     en="Bought from {value} categories in the last {w} days; typical is {usual}.", zh="近{w}天购买{value}个品类；一般客户为{usual}个。")
+     en="Categories bought from in the last {w} days: {value}; typical is {usual}.", zh="近{w}天购买{value}个品类；一般客户为{usual}个。")
 _add("categories_182d", "count(*)", relation="category_history", missing="0", driver="narrowing_basket", unit="count", needs=_CATEGORY,
      meaning="Categories bought from in memory", meaning_zh="记忆期内购买的品类数",
-     en="Has bought from {value} categories; typical is {usual}.", zh="共购买过{value}个品类；一般客户为{usual}个。")
+     en="Categories bought from so far: {value}; typical is {usual}.", zh="共购买过{value}个品类；一般客户为{usual}个。")
 _add("dropped_categories", "sum(case when age > 28 and days >= 3 then 1 else 0 end)", relation="category_history", missing="0",
      driver="narrowing_basket", unit="count", needs=_CATEGORY,
      meaning="Categories bought on three or more days, but not in the last 28", meaning_zh="曾多次购买但近28天未再购买的品类数",
-     en="{value} regular categories were not bought in the last 28 days; typical is {usual}.", zh="有{value}个常购品类近28天未再购买；一般客户为{usual}个。")
+     en="Regular categories not bought in the last 28 days: {value}; typical is {usual}.", zh="有{value}个常购品类近28天未再购买；一般客户为{usual}个。")
 _add("new_categories_28d", "sum(case when first_age <= 28 then 1 else 0 end)", relation="category_history", missing="0",
      driver="narrowing_basket", unit="count", needs=_CATEGORY,
      meaning="Categories first bought in the last 28 days", meaning_zh="近28天首次购买的品类数",
-     en="{value} categories were new in the last 28 days; typical is {usual}.", zh="近28天新购买{value}个品类；一般客户为{usual}个。")
+     en="New categories in the last 28 days: {value}; typical is {usual}.", zh="近28天新购买{value}个品类；一般客户为{usual}个。")
 _add("category_concentration", "ratio(sum(amount * amount), sum(amount) * sum(amount))", relation="category_history",
      driver="narrowing_basket", role="context", unit="share", needs=_CATEGORY, plain=False,
      meaning="Sum of squared category shares of spend: 1 is a single category", meaning_zh="品类消费集中度：1为单一品类",

@@ -5,22 +5,23 @@ from features.catalog import Family
 MONETARY = Family("monetary", "history")
 _add = MONETARY.add
 
-for _windows, _driver, _role in (((14, 28, 56), "spending_less", "lever"), ((91, 182), "spending_level", "context")):
-    _add("spend_{w}d", "sum(case when age <= {w} then amount else 0 end)", windows=_windows,
-         driver=_driver, role=_role, unit="money", missing="0",
-         meaning="Money spent, less returns, in the last {w} days", meaning_zh="近{w}天的净消费",
-         en="Spent {value} in the last {w} days; typical is {usual}.", zh="近{w}天消费{value}；一般客户为{usual}。")
-_add("usual_spend_per_28d", "ratio(28 * sum(amount), max(age))", driver="spending_level", role="context", unit="money",
+_DRIVERS = {14: "spending_less", 28: "spending_less", 56: "spending_less", 91: "spending_level", 182: "spending_level"}
+
+_add("spend_{w}d", "sum(case when age <= {w} then amount else 0 end)", windows=_DRIVERS,
+     driver=_DRIVERS, unit="money", missing="0",
+     meaning="Money spent, less returns, in the last {w} days", meaning_zh="近{w}天的净消费",
+     en="Spent {value} in the last {w} days; typical is {usual}.", zh="近{w}天消费{value}；一般客户为{usual}。")
+_add("usual_spend_per_28d", "ratio(28 * sum(amount), max(age))", driver="spending_level", unit="money",
      meaning="Money spent per 28 days since the first purchase in memory", meaning_zh="平均每28天的消费",
      en="Usually spends {value} in four weeks; typical is {usual}.", zh="平时每四周消费{value}；一般客户为{usual}。")
 _add("spend_per_purchase_day_{w}d", "ratio(sum(case when age <= {w} then amount end), count(case when age <= {w} then 1 end))", windows=(28, 91, 182),
-     driver="spending_level", role="context", unit="money",
+     driver="spending_level", unit="money",
      meaning="Mean spend of a purchase day in the last {w} days", meaning_zh="近{w}天每个购买日的平均消费",
-     en="Spends {value} per visit in the last {w} days; typical is {usual}.", zh="近{w}天每次到访消费{value}；一般客户为{usual}。")
-_add("largest_purchase_day", "max(amount)", driver="spending_level", role="context", unit="money",
+     en="Spent {value} per visit in the last {w} days; typical is {usual}.", zh="近{w}天每次到访消费{value}；一般客户为{usual}。")
+_add("largest_purchase_day", "max(amount)", driver="spending_level", unit="money",
      meaning="The largest spend of one day in memory", meaning_zh="记忆期内最大单日消费",
      en="The largest day so far was {value}; typical is {usual}.", zh="历史最大单日消费为{value}；一般客户为{usual}。")
-_add("spend_spread", "stddev_samp(amount)", driver="spending_level", role="context", unit="money",
+_add("spend_spread", "stddev_samp(amount)", driver="spending_level", unit="money",
      meaning="Standard deviation of the daily spend", meaning_zh="单日消费的标准差",
      en="Spend per visit varies by {value}; typical is {usual}.", zh="每次消费的波动为{value}；一般客户为{usual}。")
 _add("last_purchase_day_spend", "sum(case when next_age is null then amount end)", driver="spending_less", unit="money", usual="spend_per_purchase_day_182d",
@@ -29,6 +30,6 @@ _add("last_purchase_day_spend", "sum(case when next_age is null then amount end)
 _add("fading_spend_{w}d", "sum(amount * exp(-ratio(age, {w})))", windows=(14, 56), driver="spending_less", unit="money", missing="0", plain=False,
      meaning="Money spent, each amount counting less the older it is (time constant {w} days)", meaning_zh="按时间衰减的消费（时间常数{w}天）",
      en="Recent spend, weighed by freshness over {w} days, comes to {value}; typical is {usual}.", zh="按{w}天新鲜度加权的近期消费为{value}；一般客户为{usual}。")
-_add("margin_{w}d", "sum(case when age <= {w} then amount - cost end)", windows=(91, 182), driver="spending_level", role="context", unit="money",
+_add("margin_{w}d", "sum(case when age <= {w} then amount - cost end)", windows=(91, 182), driver="spending_level", unit="money",
      needs=("transactions.cost",), meaning="Money earned on goods in the last {w} days", meaning_zh="近{w}天的毛利",
      en="Earned us {value} in the last {w} days; typical is {usual}.", zh="近{w}天带来毛利{value}；一般客户为{usual}。")

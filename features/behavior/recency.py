@@ -7,16 +7,16 @@ _add = RECENCY.add
 
 _add("days_since_last_purchase", "min(age)", driver="going_quiet", unit="days", monotone=1, usual="mean_gap_days",
      meaning="Days from the last purchase to the cut-off", meaning_zh="最近一次购买距今的天数",
-     en="Last bought {value} days ago; usually every {usual} days.", zh="上次购买在{value}天前；通常每{usual}天购买一次。")
-_add("days_since_first_purchase", "max(age)", driver="tenure", role="context", unit="days",
+     en="Last bought {value} ago; usually every {usual}.", zh="上次购买在{value}前；通常每{usual}购买一次。")
+_add("days_since_first_purchase", "max(age)", driver="tenure", unit="days",
      meaning="Days from the first purchase that memory holds to the cut-off", meaning_zh="记忆期内首次购买距今的天数",
-     en="With us for at least {value} days; typical is {usual}.", zh="至少已有{value}天的购买记录；一般客户为{usual}天。")
+     en="With us for at least {value}; typical is {usual}.", zh="至少已有{value}的购买记录；一般客户为{usual}。")
 _add("days_since_typical_purchase", "ratio(sum(age), count(*))", driver="visiting_less", unit="days", plain=False,
      meaning="Mean age of the purchase days: where the history's weight lies", meaning_zh="购买日的平均距今天数",
-     en="On average, purchases lie {value} days back; typical is {usual}.", zh="购买平均发生在{value}天前；一般客户为{usual}天。")
+     en="On average, purchases lie {value} back; typical is {usual}.", zh="购买平均发生在{value}前；一般客户为{usual}。")
 _add("days_since_typical_spend", "ratio(sum(age * amount), sum(amount))", driver="spending_less", unit="days", plain=False,
      meaning="Age of the average unit of money spent", meaning_zh="每单位消费的平均距今天数",
-     en="The average amount spent lies {value} days back; typical is {usual}.", zh="消费平均发生在{value}天前；一般客户为{usual}天。")
+     en="The average amount spent lies {value} back; typical is {usual}.", zh="消费平均发生在{value}前；一般客户为{usual}。")
 _add("overdue_ratio", "ratio(days_since_last_purchase, mean_gap_days)", relation="vector", driver="going_quiet", unit="ratio",
      meaning="Present silence over the usual gap between purchases", meaning_zh="当前沉默时长与平时购买间隔之比",
      en="The present silence is {value} times the usual gap; typical is {usual}.", zh="当前沉默时长是平时间隔的{value}倍；一般客户为{usual}倍。")
