@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from features.refusal import Refusal
+from features.shop import Shop
 from features.vectors import LiveVectors
 from models.bundle import Bundle
 from models.churn import one_row
@@ -16,7 +17,6 @@ from models.decide import decide
 from models.playbook import Playbook
 from models.reasons import Explainer
 from models.score import answers, cases, explain, score
-from features.shop import Shop
 from serving.messages import EventsRequest
 from serving.posted import posted_tables
 from serving.present import Present

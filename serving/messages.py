@@ -47,14 +47,12 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1024)]
 class ScoreRequest(Message):
     """One customer of the latest score run."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"customer_id": "1228"}]})
     customer_id: Id
 
 
 class ScoresRequest(Message):
     """Up to 1000 customers of the latest score run."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"customer_ids": ["1228", "67"]}]})
     customer_ids: list[Id] = Field(min_length=1, max_length=1000)
 
 
@@ -117,13 +115,6 @@ class EventsRequest(Message):
     Moments are ISO 8601; those with a zone are converted to the shop's, those without are local to it.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{
-        "customer_id": "1228", "cutoff": "2017-12-01",
-        "transactions": [
-            {"timestamp": "2017-11-02T17:20:00", "amount": 31.4, "order_id": "b1", "category": "GROCERY: CHEESE"},
-            {"timestamp": "2017-11-21T09:05:00-05:00", "amount": 12.9, "order_id": "b2", "discount": 1.5},
-        ],
-    }]})  # fmt: skip
     customer_id: Id
     cutoff: date | None = Field(None, description="A local midnight: only what lies before it counts. Default: today")
     transactions: list[Transaction] = Field(max_length=20_000)
@@ -286,11 +277,6 @@ class ModelCard(BaseModel):
 class ProblemDetails(BaseModel):
     """Any failure (RFC 9457): `code` is stable, `mend` says what to do, `instance` names the request in the log."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{
-        "type": "urn:holdfast:HF603", "title": "the customer is not in the ledger", "status": 404,
-        "detail": "no such customer in the latest score run.", "code": "HF603",
-        "mend": "Check the id, or score the shop again.", "instance": "urn:uuid:5b1c…",
-    }]})  # fmt: skip
     type: str
     title: str
     status: int

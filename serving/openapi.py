@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from features.refusal import CODES
 from serving.addresses import ADDRESSES, ANY_KEY, OPEN, Address
+from serving.examples import EXAMPLES
 from serving.messages import ProblemDetails
 from serving.problems import MEDIA_TYPE, status_of
 
@@ -58,9 +59,7 @@ def _operation(address: Address) -> dict[str, Any]:
     if address.scope not in (OPEN, ANY_KEY):
         operation["description"] = f"Needs a key with the scope `{address.scope}`."
     if address.body:
-        operation["requestBody"] = {
-            "required": True, "content": {"application/json": {"schema": _schema(address.body)}}
-        }  # fmt: skip
+        operation["requestBody"] = {"required": True, "content": {"application/json": _content(address.body)}}
     return operation
 
 
@@ -82,8 +81,9 @@ def _parameters(address: Address) -> list[dict[str, Any]]:
 def _success(address: Address) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for kind in address.media_types:
-        plain = {"type": "object"} if kind == "application/json" else {"type": "string"}
-        content[kind] = {"schema": _schema(address.gives) if address.gives and kind == "application/json" else plain}
+        json = kind == "application/json"
+        plain = {"schema": {"type": "object" if json else "string"}}
+        content[kind] = _content(address.gives) if address.gives and json else plain
     return {"description": address.summary, "content": content}
 
 
@@ -99,11 +99,11 @@ def _failures(address: Address) -> dict[str, Any]:
     return {
         str(status): {
             "description": "; ".join(f"{code}: {CODES[code]}" for code in of_status),
-            "content": {MEDIA_TYPE: {"schema": _schema(ProblemDetails)}},
+            "content": {MEDIA_TYPE: _content(ProblemDetails)},
         }
         for status, of_status in sorted(by_status.items())
     }
 
 
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return {"$ref": _REFERENCE.format(model=model.__name__)}
+def _content(model: type[BaseModel]) -> dict[str, Any]:
+    return {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}, "example": EXAMPLES[model]}

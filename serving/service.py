@@ -11,6 +11,7 @@ import logging
 import os
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import bentoml
 from pydantic import ValidationError
@@ -122,7 +123,7 @@ class Holdfast:
     if os.environ.get("HOLDFAST_BENCH") == "1":
 
         @bentoml.api(route="/v1/noop", output_spec=Answer)
-        async def noop(self, request: ScoreRequest, /) -> Response:
+        async def noop(self, _: ScoreRequest, /) -> Response:
             """Nothing, through all that surrounds a score."""
             return await answered(_nothing())
 
@@ -137,6 +138,7 @@ def _not_a_clients_mistake(record: logging.LogRecord) -> bool:
     return not isinstance(error, ValidationError)
 
 
-Holdfast.add_asgi_middleware(Guard, deadline_seconds=DEADLINE_SECONDS, at_once=64)
-Holdfast.add_asgi_middleware(Access, keyring=keyring)
-Holdfast.add_asgi_middleware(BodyRules, most_bytes=MOST_BYTES)
+_layers: Any = Holdfast  # BentoML's decorator has made a Service of the class; outermost first
+_layers.add_asgi_middleware(Guard, deadline_seconds=DEADLINE_SECONDS, at_once=64)
+_layers.add_asgi_middleware(Access, keyring=keyring)
+_layers.add_asgi_middleware(BodyRules, most_bytes=MOST_BYTES)
