@@ -44,14 +44,13 @@ def fit_categories(catalog: Catalog, vectors: pa.Table) -> Mapping[str, tuple[st
 def fit_trees(catalog: Catalog, X: Floats, churned: npt.NDArray[np.bool_], settings: FitSettings) -> lgb.Booster:
     """Gradient-boosted trees on the log loss; the same data, settings and machine give the same text."""
     parameters = {
-        "objective": "binary", "verbose": -1, "num_threads": 2, "seed": settings.seed,
+        "objective": "binary", "verbose": -1, "num_threads": settings.threads, "seed": settings.seed,
         "deterministic": True, "force_row_wise": True,
         "learning_rate": settings.learning_rate, "max_depth": settings.max_depth,
         "num_leaves": settings.max_leaves, "min_data_in_leaf": settings.min_customers_in_leaf,
         "feature_fraction": settings.column_share, "bagging_fraction": settings.row_share, "bagging_freq": 1,
         "lambda_l2": settings.l2,
         "monotone_constraints": [feature.monotone for feature in catalog.features],
-        "monotone_constraints_method": "advanced",
     }  # fmt: skip
     data = lgb.Dataset(X, churned.astype(float), feature_name=list(catalog.names), free_raw_data=True)
     return lgb.train(parameters, data, num_boost_round=settings.trees)

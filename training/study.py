@@ -39,13 +39,14 @@ class FitSettings(Settings):
 
     seed: int = 7
     trees: int = Field(300, ge=1)
-    learning_rate: float = Field(0.03, gt=0, le=1)
+    learning_rate: float = Field(0.02, gt=0, le=1)
     max_depth: int = Field(5, ge=1, le=12)
     max_leaves: int = Field(15, ge=2)
-    min_customers_in_leaf: int = Field(60, ge=1)
-    column_share: float = Field(0.5, gt=0, le=1)
+    min_customers_in_leaf: int = Field(100, ge=1)
+    column_share: float = Field(0.2, gt=0, le=1)
     row_share: float = Field(0.7, gt=0, le=1)
-    l2: float = Field(5.0, ge=0)
+    l2: float = Field(20.0, ge=0)
+    threads: int = Field(1, ge=1)
 
 
 class SegmentSettings(Settings):
