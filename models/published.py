@@ -38,7 +38,7 @@ def publish(source: Path, bundles: Path, bundle_id: str) -> Path:
         shutil.copytree(source, beside)
         child = subprocess.run(
             [sys.executable, "-m", "models.bundle", str(beside)],
-            capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[1],
+            capture_output=True, text=True, errors="replace", check=False, cwd=Path(__file__).resolve().parents[1],
         )  # fmt: skip
         if child.returncode != 0:
             last = (child.stderr.strip().splitlines() or ["no message"])[-1]

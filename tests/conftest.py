@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from features.check import CheckedTables, check_tables
+from features.console import Stopwatch
 from features.example_shop import ExampleShop, simulate, write_example_shop
 from features.shop import Shop, read_shop
 from features.store import Store
+from training.study import Study
+from training.train import Trained, fit_bundle
 
 # Before any test imports BentoML or MLflow: no telemetry, and never the machine's own store.
 os.environ["BENTOML_DO_NOT_TRACK"] = "true"
@@ -57,6 +60,33 @@ def example_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def checked(example_folder: Path, example_store: Store) -> CheckedTables:
     """The example shop's checked tables."""
     return check_tables(read_shop(example_folder), example_store, TODAY)
+
+
+@pytest.fixture(scope="session")
+def study() -> Study:
+    """A study small enough for the example shop, and quick."""
+    return Study.model_validate(
+        {
+            "cutoffs": {"judged": 2},
+            "fit": {"trees": 60, "learning_rate": 0.1, "min_customers_in_leaf": 20},
+            "segments": {"fewest": 3, "most": 4},
+            "minimums": {"customers": 100, "churners": 5},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def trained(example_folder: Path, checked: CheckedTables, example_store: Store, study: Study) -> Trained:
+    """A bundle fitted on the example shop, with its judgment; nothing is registered."""
+    return fit_bundle(read_shop(example_folder), study, checked, example_store, Stopwatch())
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained bundle's files."""
+    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    trained.bundle.write(folder)
+    return folder
 
 
 @pytest.fixture

@@ -1,0 +1,131 @@
+"""Bundles: plain files that load to the same answers, or are refused; publishing is whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.refusal import Refusal
+from models.bundle import load_bundle
+from models.published import Follower, current_bundle, current_id, publish
+from training.train import Trained
+
+OLD = Path(__file__).parent / "data" / "bundle-format-1"
+
+
+def test_a_loaded_bundle_answers_as_the_one_written(trained: Trained, bundle_folder: Path) -> None:
+    loaded = load_bundle(bundle_folder, "churn/1")
+    X = trained.panel.X[:50]
+
+    assert np.array_equal(trained.bundle.model.log_odds(X), loaded.model.log_odds(X))
+    assert trained.bundle.catalog == loaded.catalog
+    assert trained.bundle.segmenter == loaded.segmenter
+    assert trained.bundle.relationship == loaded.relationship
+    assert trained.bundle.lifetime == loaded.lifetime
+    assert trained.bundle.references == loaded.references
+
+
+def test_nothing_in_a_bundle_is_pickled(bundle_folder: Path) -> None:
+    assert {"bundle.json", "card.json", "model.txt", "sums.json"} == {f.name for f in bundle_folder.iterdir()}
+    for file in bundle_folder.iterdir():
+        file.read_text(encoding="utf-8")
+
+
+def test_no_customer_is_in_a_bundle(trained: Trained, bundle_folder: Path) -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in bundle_folder.iterdir())
+
+    assert not [customer for customer in set(trained.panel.customer_ids) if customer in text]
+
+
+def test_an_old_bundle_still_loads() -> None:
+    """Written by the first release; its golden rows are checked by loading it."""
+    bundle = load_bundle(OLD, "churn/1")
+
+    assert (bundle.definition.kind, bundle.definition.horizon_days) == ("silence", 28)
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "card.json", "model.txt"])
+def test_an_altered_file_is_refused_before_it_is_parsed(bundle_folder: Path, tmp_path: Path, name: str) -> None:
+    copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
+    (copy / name).write_bytes((copy / name).read_bytes()[:-100])
+
+    with pytest.raises(Refusal, match=f"HF402 .*{name} is not what was published"):
+        load_bundle(copy)
+
+
+def test_a_bundle_of_a_newer_format_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
+    resealed(copy, lambda content: content | {"format": 99})
+
+    with pytest.raises(Refusal, match="HF403 .* has format 99; this Holdfast reads up to 1. Update Holdfast"):
+        load_bundle(copy)
+
+
+def test_a_bundle_that_answers_its_golden_rows_differently_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
+    resealed(copy, lambda content: content | {"golden": content["golden"] | {"probabilities": [0.5, 0.5, 0.5]}})
+
+    with pytest.raises(Refusal, match="HF402 .* golden rows"):
+        load_bundle(copy)
+
+
+def resealed(folder: Path, change) -> None:
+    """Change bundle.json and its checksum alike."""
+    import hashlib
+
+    file = folder / "bundle.json"
+    file.write_text(json.dumps(change(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
+    sums = json.loads((folder / "sums.json").read_text())
+    sums["bundle.json"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (folder / "sums.json").write_text(json.dumps(sums))
+
+
+def test_without_a_published_bundle_one_is_told_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="HF401 no bundle is published .* holdfast train, then holdfast promote"):
+        current_id(tmp_path)
+
+
+@pytest.mark.slow
+def test_publishing_points_current_at_a_copy(bundle_folder: Path, tmp_path: Path) -> None:
+    publish(bundle_folder, tmp_path, "churn/3")
+
+    assert current_bundle(tmp_path).id == "churn/3"
+    assert {"CURRENT", "churn-3"} == {entry.name for entry in tmp_path.iterdir()}
+
+
+@pytest.mark.slow
+def test_a_model_text_that_kills_its_reader_is_refused_and_the_old_stays(bundle_folder: Path, tmp_path: Path) -> None:
+    """LightGBM aborts the process on a truncated text: only a child process dies."""
+    import hashlib
+
+    publish(bundle_folder, tmp_path, "churn/1")
+    bad = Path(shutil.copytree(bundle_folder, tmp_path / "bad"))
+    text = (bad / "model.txt").read_bytes()
+    (bad / "model.txt").write_bytes(text[: len(text) // 2])
+    sums = json.loads((bad / "sums.json").read_text())
+    sums["model.txt"] = hashlib.sha256((bad / "model.txt").read_bytes()).hexdigest()
+    (bad / "sums.json").write_text(json.dumps(sums))
+
+    with pytest.raises(Refusal, match="HF403 churn/2 cannot be loaded"):
+        publish(bad, tmp_path, "churn/2")
+    assert current_id(tmp_path) == "churn/1"
+    assert not (tmp_path / "churn-2").exists()
+
+
+@pytest.mark.slow
+def test_a_follower_changes_over_and_keeps_the_old_when_the_new_is_bad(bundle_folder: Path, tmp_path: Path) -> None:
+    publish(bundle_folder, tmp_path, "churn/1")
+    follower = Follower(tmp_path, every_seconds=3600)
+    try:
+        publish(bundle_folder, tmp_path, "churn/2")
+        follower.look()
+        assert follower.bundle.id == "churn/2"
+        (tmp_path / "CURRENT").write_text("churn/9\n")
+        follower.look()
+        assert follower.bundle.id == "churn/2"
+    finally:
+        follower.close()

@@ -1,0 +1,145 @@
+"""Decisions: the best allowed action wins, limits are never exceeded, and who is held out is never acted on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.decide import NO_ACTION_REASONS, Case, decide
+from models.playbook import Playbook, draw
+from models.reasons import Reason
+
+QUIET = Reason("going_quiet", 0.8, True, (), "Last bought 23 days ago.")
+PRICE = Reason("price", 0.4, True, (), "Took 2 % off full prices.")
+AGE = Reason("profile", 0.9, False, (), "Age: 65+.")
+LOYAL = Reason("price", -0.4, True, (), "Took 20 % off full prices.")
+
+
+def playbook(**changes) -> Playbook:
+    content = {
+        "value": {"margin_share": 0.5, "safe_below": 0.1, "lost_above": 0.9},
+        "control": {
+            "universal_share": 0.0, "universal_salt": "u", "campaign_share": 0.0, "campaign_salt": "c",
+        },
+        "contact": {"min_days_between": 14},
+        "actions": [
+            {"name": "call", "en": "Call", "zh": "致电", "drivers": ["going_quiet"], "tiers": ["key", "key_top"],
+             "cost": 8.0, "save_rate": [0.1, 0.3, 0.5]},
+            {"name": "coupon", "en": "Coupon", "zh": "优惠券", "drivers": ["going_quiet", "price"],
+             "cost": 2.0, "save_rate": [0.05, 0.1, 0.2]},
+        ],
+    }  # fmt: skip
+    return Playbook.model_validate({**content, **changes})
+
+
+def case(customer_id: str = "1", **changes) -> Case:
+    given = {
+        "customer_id": customer_id, "eligible": True, "opted_out": False, "churn_probability": 0.4,
+        "lost_if_gone": 200.0, "tier": "small", "days_since_last_offer": None, "reasons": (QUIET, PRICE),
+    }  # fmt: skip
+    return Case(**{**given, **changes})
+
+
+def test_expected_net_value_by_hand() -> None:
+    """0.4 x 200 x 0.5 = 40 at stake; the coupon saves 10 % of it for 2: 2.00, from 0.00 to 6.00."""
+    [decision] = decide(playbook(), [case()])
+
+    assert (decision.action, decision.arm, decision.evidence, decision.cost) == ("coupon", "treat", "rule", 2.0)
+    assert pytest.approx((decision.expected_net_value, decision.low, decision.high)) == (2.0, 0.0, 6.0)
+    assert decision.because == ("going_quiet", "price")
+
+
+def test_what_is_done_to_a_key_customer_differs_from_what_is_done_to_a_small_one() -> None:
+    small, key = decide(playbook(), [case("1"), case("2", tier="key", lost_if_gone=2000.0)])
+
+    assert (small.action, key.action) == ("coupon", "call")
+    assert key.expected_net_value == pytest.approx(0.3 * 0.4 * 2000 * 0.5 - 8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"eligible": False, "churn_probability": float("nan")}, "not_eligible"),
+        ({"opted_out": True}, "opted_out"),
+        ({"churn_probability": 0.05}, "already_safe"),
+        ({"churn_probability": 0.95}, "lost_cause"),
+        ({"days_since_last_offer": 13.0}, "contacted_lately"),
+        ({"lost_if_gone": 10.0}, "not_worth_it"),
+        ({"reasons": (AGE,)}, "no_remedy"),
+        ({"reasons": (LOYAL,)}, "no_remedy"),
+    ],
+)
+def test_no_action_says_why(changes, why: str) -> None:
+    [decision] = decide(playbook(), [case(**changes)])
+
+    assert ("no_action", why, 0.0) == (decision.action, decision.why_not, decision.cost)
+
+
+def test_an_offer_of_long_ago_does_not_stand_in_the_way() -> None:
+    assert decide(playbook(), [case(days_since_last_offer=14.0)])[0].action == "coupon"
+
+
+def test_a_budget_of_zero_is_a_budget() -> None:
+    [decision] = decide(playbook(budget={"per_run": 0.0}), [case()])
+
+    assert (decision.action, decision.why_not) == ("no_action", "budget_spent")
+
+
+def test_the_budget_goes_to_the_highest_value_per_unit_of_cost() -> None:
+    rich, poor = case("1", lost_if_gone=500.0), case("2", lost_if_gone=200.0)
+    first, second = decide(playbook(budget={"per_run": 3.0}), [poor, rich])
+
+    assert (first.why_not, second.action) == ("budget_spent", "coupon")
+
+
+cases = st.lists(
+    st.builds(
+        case,
+        customer_id=st.text("0123456789", min_size=1, max_size=6),
+        churn_probability=st.floats(0, 1),
+        lost_if_gone=st.floats(0, 5000),
+        tier=st.sampled_from(["small", "ordinary", "key", "key_top"]),
+        eligible=st.booleans(),
+    ),
+    max_size=40,
+)
+
+
+@given(cases, st.floats(0, 50), st.integers(0, 5))
+def test_budget_and_caps_are_never_exceeded(customers: list[Case], budget: float, cap: int) -> None:
+    base = playbook()
+    capped = playbook(
+        budget={"per_run": budget},
+        actions=[{**base.actions[1].model_dump(), "max_contacts": cap}, base.actions[0].model_dump()],
+    )
+    decisions = decide(capped, customers)
+
+    assert sum(d.cost for d in decisions) <= budget + 1e-9
+    assert sum(d.action == "coupon" for d in decisions) <= cap
+    assert all(d.expected_net_value > 0 for d in decisions if d.action != "no_action")
+    assert all(d.why_not in NO_ACTION_REASONS for d in decisions if d.action == "no_action")
+
+
+@given(cases)
+def test_who_is_held_out_is_never_acted_on(customers: list[Case]) -> None:
+    control = {"universal_share": 0.3, "universal_salt": "u", "campaign_share": 0.3, "campaign_salt": "c"}
+    for customer, decision in zip(customers, decide(playbook(control=control), customers), strict=True):
+        held_out = draw("u", customer.customer_id) < 0.3
+        if held_out:
+            assert (decision.action, decision.arm, decision.propensity) == ("no_action", "control", 0.3)
+        elif decision.action != "no_action":
+            assert draw(f"c:{decision.action}", customer.customer_id) >= 0.3
+            assert decision.propensity == pytest.approx(0.7 * 0.7)
+        elif decision.withheld:
+            assert draw(f"c:{decision.withheld}", customer.customer_id) < 0.3
+            assert ("control", pytest.approx(0.7 * 0.3)) == (decision.arm, decision.propensity)
+
+
+def test_the_draw_depends_on_salt_and_customer_alone_and_is_even() -> None:
+    draws = np.array([draw("salt", str(k)) for k in range(5000)])
+
+    assert draw("salt", "17") == draws[17]
+    assert draw("other", "17") != draws[17]
+    assert pytest.approx(np.histogram(draws, bins=5, range=(0, 1))[0], rel=0.12) == [1000] * 5

@@ -1,0 +1,95 @@
+"""Fitting: calibration lives in the leaves, explanations add up, and longer silence never lowers the risk."""
+
+from __future__ import annotations
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.catalog import Catalog
+from models.churn import ChurnModel, sigmoid
+from training.fit_churn import Platt, fit_platt, fit_trees, fold_platt
+from training.study import FitSettings
+from training.train import Trained
+
+SMALL = FitSettings(trees=15, min_customers_in_leaf=10, learning_rate=0.2)
+
+
+@pytest.fixture(scope="module")
+def booster() -> lgb.Booster:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 4))
+    y = rng.random(600) < sigmoid(X[:, 0] - X[:, 1])
+    data = lgb.Dataset(X, y.astype(float), feature_name=["a", "b", "c", "d"])
+    return lgb.train({"objective": "binary", "verbose": -1, "num_threads": 1}, data, 20)
+
+
+@given(slope=st.floats(0.05, 5), intercept=st.floats(-3, 3))
+@settings(max_examples=20, deadline=None)
+def test_the_folded_text_is_the_calibrated_model(booster: lgb.Booster, slope: float, intercept: float) -> None:
+    """Its log-odds are slope x margin + intercept, and its contributions still add up to them."""
+    X = np.random.default_rng(1).normal(size=(50, 4))
+    margin = booster.predict(X, raw_score=True)
+    folded = ChurnModel(fold_platt(booster, Platt(slope, intercept)), ("a", "b", "c", "d"), {})
+    pushes, base = folded.contributions(X)
+
+    assert slope * margin + intercept == pytest.approx(folded.log_odds(X), abs=1e-9)
+    assert base + pushes.sum(axis=1) == pytest.approx(folded.log_odds(X), abs=1e-9)
+
+
+def test_platt_mends_an_overconfident_margin() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.normal(-1, 1, 4000)
+    churned = rng.random(4000) < sigmoid(truth)
+    platt = fit_platt(3 * truth + 1, churned, seed=1)
+
+    assert platt.slope == pytest.approx(1 / 3, rel=0.1)
+    assert sigmoid(platt(3 * truth + 1)).mean() == pytest.approx(churned.mean(), abs=0.01)
+
+
+def test_platt_leaves_alone_what_it_cannot_better() -> None:
+    """On margins that say nothing, scaling does not win out of fold often enough to flip ranks."""
+    rng = np.random.default_rng(3)
+    churned = rng.random(500) < 0.3
+    platt = fit_platt(rng.normal(0, 1e-3, 500) + np.log(0.3 / 0.7), churned, seed=1)
+
+    assert platt.slope > 0
+
+
+def test_same_data_and_seed_give_the_same_text(trained: Trained) -> None:
+    catalog, panel = trained.bundle.catalog, trained.panel
+    texts = {fit_trees(catalog, panel.X, panel.churned, SMALL).model_to_string() for _ in range(2)}
+
+    assert len(texts) == 1
+
+
+def test_longer_silence_never_lowers_the_risk(trained: Trained) -> None:
+    """Raising days_since_last_purchase with all else fixed, for every customer of the panel."""
+    model, names = trained.bundle.model, trained.bundle.catalog.names
+    X = trained.panel.X[:200].copy()
+    risks = []
+    for days in (1, 3, 7, 14, 28, 45, 70, 91):
+        X[:, names.index("days_since_last_purchase")] = days
+        risks.append(model.log_odds(X))
+
+    assert (np.diff(risks, axis=0) >= -1e-12).all()
+    assert (np.array(risks[-1]) > risks[0]).any()
+
+
+def test_the_catalog_declares_that_law(trained: Trained) -> None:
+    assert Catalog((trained.bundle.catalog.by_name["days_since_last_purchase"],)).features[0].monotone == 1
+
+
+def test_shap_gives_the_same_contributions(trained: Trained) -> None:
+    import shap
+
+    X = trained.panel.X[:100]
+    model = trained.bundle.model
+    pushes, base = model.contributions(X)
+    explainer = shap.TreeExplainer(lgb.Booster(model_str=model.text))
+    theirs = np.asarray(explainer.shap_values(X))
+
+    assert theirs.reshape(pushes.shape) == pytest.approx(pushes, abs=1e-9)
+    assert base + pushes.sum(axis=1) == pytest.approx(model.log_odds(X), abs=1e-9)

@@ -1,0 +1,223 @@
+"""The ledger: runs are written whole or not at all, never double; a locked or foreign database is told as such."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from features.refusal import Refusal
+from models.keys import create_key, find_key, list_keys, revoke_key
+from models.ledger import Ledger, audit, decisions, metadata, score_runs, scores
+from models.runs import FILTERS, SORTS, ScoreRun, all_answers, answer_of, churn_list, latest_run, write_run
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", busy_seconds=0.1)
+    made.migrate()
+    yield made
+    made.close()
+
+
+def run(bundle: str = "churn/1", customers: int = 3, scored_at: datetime = datetime(2024, 5, 1, 6)) -> ScoreRun:
+    return ScoreRun("tiny", bundle, date(2024, 5, 1), scored_at, customers, customers, "en", "EUR")
+
+
+def scored(customer_id: str, probability: float | None = 0.5, **changes) -> dict:
+    """An answer with what the ledger reads of it."""
+    return {
+        "customer_id": customer_id, "eligible": probability is not None, "churn_probability": probability,
+        "percentile": 0.5, "band": "high", "segment": {"id": "S1", "name": "regulars"}, "value_at_risk": 10.0,
+        "relationship": {"tier": "key", "value_quadrant": "gold"}, "lifetime_value": {"mean": 100.0},
+        "reasons": [{"driver": "going_quiet", "push": 0.4}, {"driver": "price", "push": -0.1}],
+        "decision": {"action": "call", "arm": "treat", "propensity": 0.9, "expected_net_value": 3.0, "cost": 1.0,
+                     "evidence": "rule", "why_not": "", "withheld": ""},
+        **changes,
+    }  # fmt: skip
+
+
+def counts(ledger: Ledger) -> list[int]:
+    with ledger.reading() as connection:
+        return [
+            connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in (score_runs, scores, decisions)
+        ]
+
+
+def test_a_run_can_be_repeated_without_doubling(ledger: Ledger) -> None:
+    for _ in range(2):
+        write_run(ledger, run(), [[scored("a"), scored("b")], [scored("c")]])
+
+    assert counts(ledger) == [1, 3, 3]
+
+
+def test_a_run_that_breaks_off_leaves_the_former_one(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a", 0.25)]])
+
+    def breaking() -> Iterator[list[dict]]:
+        yield [scored("a", 0.75)]
+        raise RuntimeError("the machine goes down")
+
+    with pytest.raises(RuntimeError):
+        write_run(ledger, run(), breaking())
+    assert counts(ledger) == [1, 1, 1]
+    assert '"churn_probability":0.25' in answer_of(ledger, run().run_id, "a")
+
+
+def test_the_latest_run_is_the_one_scored_last(ledger: Ledger) -> None:
+    write_run(ledger, run("churn/2", scored_at=datetime(2024, 5, 2)), [[scored("a")]])
+    write_run(ledger, run("churn/1", scored_at=datetime(2024, 5, 1)), [[scored("a")]])
+
+    assert run("churn/2", scored_at=datetime(2024, 5, 2)) == latest_run(ledger)
+
+
+def test_an_empty_ledger_says_what_to_run(ledger: Ledger) -> None:
+    with pytest.raises(Refusal, match="HF503 no score run is in the ledger. Run: holdfast score"):
+        latest_run(ledger)
+
+
+def test_an_unknown_customer_is_none(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a")]])
+
+    assert answer_of(ledger, run().run_id, "zz") is None
+
+
+def ids(page) -> list[str]:
+    import json
+
+    return [json.loads(answer)["customer_id"] for answer in page.answers]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages_follow_each_other_without_gap_or_repeat(ledger: Ledger, sort: str) -> None:
+    people = [scored(f"{k:02}", probability=(k % 4) / 4, value_at_risk=float(k % 3)) for k in range(23)]
+    people.append(scored("not eligible", None))
+    write_run(ledger, run(), [people])
+    found, after = [], None
+    while True:
+        page = churn_list(ledger, run().run_id, {}, sort, limit=5, after=after)
+        found += ids(page)
+        assert page.total == 23
+        after = page.after
+        if after is None:
+            break
+
+    assert sorted(found) == [f"{k:02}" for k in range(23)]
+    if sort == "churn_probability":
+        assert found == sorted(found, key=lambda c: (-(int(c) % 4), c))
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_keeps_what_matches(ledger: Ledger, name: str) -> None:
+    values = {"band": "high", "segment": "regulars", "tier": "key", "value_quadrant": "gold", "reason": "going_quiet",
+              "action": "call", "arm": "treat"}  # fmt: skip
+    write_run(ledger, run(), [[scored("a")]])
+
+    assert ids(churn_list(ledger, run().run_id, {name: values[name]})) == ["a"]
+    assert ids(churn_list(ledger, run().run_id, {name: "other"})) == []
+
+
+def test_what_holds_a_customer_back_is_not_a_reason_to_filter_by(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a")]])
+
+    assert ids(churn_list(ledger, run().run_id, {"reason": "price"})) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"filters": {"teir": "key"}}, "HF607 there is no filter 'teir'. Did you mean 'tier'"),
+        ({"filters": {}, "sort": "risk"}, "HF607 sort is 'risk'"),
+        ({"filters": {}, "after": "nonsense"}, "HF607 `after` is not a token"),
+        ({"filters": {}, "after": "WzEsIDJd"}, "HF607 `after` is not a token"),
+    ],
+)
+def test_a_wrong_question_is_told(ledger: Ledger, asked, message: str) -> None:
+    with pytest.raises(Refusal, match=message):
+        churn_list(ledger, run().run_id, **asked)
+
+
+def test_all_answers_come_by_falling_risk_the_ineligible_last(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a", 0.1), scored("b", None), scored("c", 0.9)]])
+
+    assert [answer.split('"')[3] for answer in all_answers(ledger, run().run_id)] == ["c", "a", "b"]
+
+
+def test_a_locked_ledger_is_told_and_reading_goes_on(ledger: Ledger, tmp_path: Path) -> None:
+    write_run(ledger, run(), [[scored("a")]])
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("begin immediate")
+    try:
+        with pytest.raises(Refusal, match="HF502 another process is writing to the ledger"):
+            write_run(ledger, run(), [[scored("a")]])
+        assert answer_of(ledger, run().run_id, "a")
+    finally:
+        other.close()
+
+
+def test_a_foreign_database_is_told(tmp_path: Path) -> None:
+    fresh = Ledger(f"sqlite:///{tmp_path / 'empty.db'}")
+
+    with pytest.raises(Refusal, match="HF504"):
+        latest_run(fresh)
+    fresh.close()
+
+
+def test_an_unusable_address_is_told_without_its_password() -> None:
+    with pytest.raises(Refusal, match="HF501") as refusal:
+        Ledger("nonsense://user:secret@host/db")
+    assert "secret" not in str(refusal.value)
+
+
+def test_migrations_give_the_schema_that_the_code_declares(ledger: Ledger) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    with ledger.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_migrating_again_changes_nothing(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a")]])
+    ledger.migrate()
+
+    assert counts(ledger) == [1, 1, 1]
+
+
+def test_a_key_is_kept_as_a_hash_only(ledger: Ledger, tmp_path: Path) -> None:
+    key, record = create_key(ledger, "crm", ["score"])
+
+    assert record == find_key(ledger, key)
+    assert frozenset({"score"}) == record.scopes
+    dump = "\n".join(sqlite3.connect(tmp_path / "ledger.db").iterdump())
+    assert key not in dump
+    assert key.removeprefix("hf_") not in dump
+
+
+def test_a_revoked_key_opens_nothing(ledger: Ledger) -> None:
+    key, record = create_key(ledger, "crm", ["score"])
+    revoke_key(ledger, record.key_id)
+
+    assert find_key(ledger, key) is None
+    assert [record.key_id] == [known.key_id for known in list_keys(ledger)]
+    with pytest.raises(Refusal, match="HF601 no key .* is in force"):
+        revoke_key(ledger, record.key_id)
+
+
+def test_an_unknown_scope_is_told(ledger: Ledger) -> None:
+    with pytest.raises(Refusal, match="HF104 --scope is 'scores'. Did you mean 'score'"):
+        create_key(ledger, "crm", ["scores"])
+
+
+def test_what_was_done_is_in_the_audit(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a")]])
+    _, record = create_key(ledger, "crm", ["score"])
+    revoke_key(ledger, record.key_id)
+
+    with ledger.reading() as connection:
+        assert connection.execute(sa.select(audit.c.did)).scalars().all() == ["score", "create key", "revoke key"]

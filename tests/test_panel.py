@@ -1,0 +1,121 @@
+"""The panel's laws of time: no label window reaches into what it is used to judge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.check import CheckedTables
+from features.console import Stopwatch
+from features.refusal import Refusal
+from features.snapshot import day_number
+from training.labels import is_matured, silence_labels
+from training.panel import judging_splits, matured_cutoffs, split_before
+from training.study import CutoffSettings, Study
+from training.train import Trained, prepare_panel
+
+FIRST = date(2024, 1, 1)
+grids = st.tuples(st.integers(1, 40), st.integers(2, 40), st.integers(1, 90), st.integers(1, 5))
+
+
+@given(grids)
+def test_every_label_window_ends_before_what_it_judges(grid: tuple[int, int, int, int]) -> None:
+    count, every, horizon, judged = grid
+    cutoffs = [FIRST + timedelta(days=every * k) for k in range(count)]
+    window = timedelta(days=horizon)
+
+    for split in judging_splits(cutoffs, judged, horizon):
+        assert split.judge in cutoffs[-judged:]
+        assert split.calibrate + window <= split.judge
+        assert all(fit + window <= split.calibrate for fit in split.fit)
+
+
+@given(grids)
+def test_a_split_uses_every_cutoff_that_it_may(grid: tuple[int, int, int, int]) -> None:
+    count, every, horizon, _ = grid
+    cutoffs = [FIRST + timedelta(days=every * k) for k in range(count)]
+    split = split_before(cutoffs, None, horizon)
+
+    if split is None:
+        assert cutoffs[0] + timedelta(days=horizon) > cutoffs[-1]
+    else:
+        assert split.calibrate == cutoffs[-1]
+        assert split.fit == tuple(c for c in cutoffs if c + timedelta(days=horizon) <= cutoffs[-1])
+
+
+def test_a_label_is_matured_once_its_whole_horizon_has_passed() -> None:
+    assert is_matured(date(2017, 12, 1), 28, known_until=date(2017, 12, 29))
+    assert not is_matured(date(2017, 12, 1), 28, known_until=date(2017, 12, 28))
+
+
+def test_cutoffs_go_back_from_the_last_matured_one(checked: CheckedTables) -> None:
+    cutoffs = matured_cutoffs(checked, CutoffSettings(judged=2), 28)
+
+    assert cutoffs[-1] == checked.known_until - timedelta(days=28)
+    assert {28} == {(b - a).days for a, b in zip(cutoffs, cutoffs[1:], strict=False)}
+    assert cutoffs[0] >= checked.first_day + timedelta(days=91)
+
+
+def test_too_short_a_history_is_refused_with_the_figures(checked: CheckedTables) -> None:
+    short = replace(checked, first_day=checked.known_until - timedelta(days=150))
+
+    with pytest.raises(Refusal, match=r"HF303 2 matured cut-offs .* needs at least 5\. Bring more history"):
+        matured_cutoffs(short, CutoffSettings(), 28)
+
+
+def test_a_last_cutoff_whose_labels_are_censored_is_refused(checked: CheckedTables) -> None:
+    late = CutoffSettings(last=checked.known_until - timedelta(days=27))
+
+    with pytest.raises(Refusal, match="HF303 cutoffs.last .* lies after"):
+        matured_cutoffs(checked, late, 28)
+
+
+def test_labels_by_hand(tiny_shop, store) -> None:
+    """Of two customers at 2024-03-01 with a horizon of 28 days one buys on the last day within, one just after it."""
+    from features.behavior import CATALOG
+    from features.check import check_tables
+    from features.vectors import vectors
+
+    rows = [
+        {"customer_id": "in", "timestamp": "2024-02-01", "amount": 5},
+        {"customer_id": "in", "timestamp": "2024-03-28", "amount": 7},
+        {"customer_id": "out", "timestamp": "2024-02-01", "amount": 5},
+        {"customer_id": "out", "timestamp": "2024-03-29", "amount": 9},
+    ]
+    checked = check_tables(tiny_shop(rows), store, date(2025, 6, 1))
+    table = vectors(checked, CATALOG.available(checked.columns, {}), [date(2024, 3, 1), date(2024, 3, 5)], 182)
+    labels = silence_labels(checked, table, 28)
+
+    assert table.column("customer_id").to_pylist() == ["in", "out", "in", "out"]
+    assert labels.churned.tolist() == [False, True, False, False]
+    assert labels.matured.tolist() == [True, True, False, False]
+    assert labels.spend.tolist() == [7.0, 0.0, 7.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    ("minimums", "message"),
+    [
+        ({"customers": 10_000}, r"HF301 \d+ customers are eligible .* training needs 10000\."),
+        ({"customers": 2, "churners": 5_000}, r"HF302 \d+ of \d+ customers churned .* training needs 5000\."),
+    ],
+)
+def test_too_few_to_learn_from_is_refused(checked: CheckedTables, example_store, minimums, message: str) -> None:
+    study = Study.model_validate({"minimums": minimums, "cutoffs": {"judged": 2}})
+
+    with pytest.raises(Refusal, match=message):
+        prepare_panel(checked, study, example_store, Stopwatch())
+
+
+@pytest.mark.slow
+def test_the_panel_holds_eligible_customers_only(trained: Trained) -> None:
+    silence = trained.panel.X[:, trained.bundle.catalog.names.index("days_since_last_purchase")]
+
+    assert silence.max() <= 91
+    assert np.array_equal(
+        trained.panel.at(trained.bundle.trained_until), trained.panel.cutoff == day_number(trained.bundle.trained_until)
+    )
