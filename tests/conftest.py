@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,11 @@ from features.console import Stopwatch
 from features.example_shop import ExampleShop, simulate, write_example_shop
 from features.shop import Shop, read_shop
 from features.store import Store
+from running_service import ServedShop, running, scored_shop
 from training.study import Study
 from training.train import Trained, fit_bundle
+
+pytest.register_assert_rewrite("by_hand")  # its assertions explain themselves as a test's do
 
 # Before any test imports BentoML or MLflow: no telemetry, and never the machine's own store.
 os.environ["BENTOML_DO_NOT_TRACK"] = "true"
@@ -87,6 +90,16 @@ def bundle_folder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
     trained.bundle.write(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def served(
+    example_folder: Path, checked: CheckedTables, bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedShop]:
+    """The example shop, scored and served on a real port; for slow tests."""
+    folder = tmp_path_factory.mktemp("served")
+    with running(scored_shop(folder, example_folder, checked, bundle_folder)) as shop:
+        yield shop
 
 
 @pytest.fixture

@@ -1,0 +1,292 @@
+"""The families: what every column holds for events that can be checked by eye."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from math import exp, sqrt
+from pathlib import Path
+from typing import Any
+
+import pytest
+from by_hand import (
+    ALL,
+    CUTOFF,
+    DAY,
+    vectors_by_hand,
+)
+
+
+def _line(age: int, order: int, amount: float, product: str, **more: Any) -> dict[str, Any]:
+    """A line of customer `me`, `age` days before the cut-off."""
+    return {
+        "customer_id": "me", "day": DAY - age, "order_id": f"o{order}", "amount": amount, "product": product,
+        "category": "bakery" if product == "bread" else "dairy", "discount": 0.0, "is_return": 0, **more,
+    }  # fmt: skip
+
+
+ME: dict[str, list[dict[str, Any]]] = {
+    "transactions": [
+        # Wednesday, 29 May: one order of one line
+        _line(33, 1, 10.0, "milk", store="S1", cost=7.0),
+        # Tuesday, 18 June: one order, one of its two lines discounted
+        _line(13, 2, 8.0, "milk", store="S1", cost=5.0, discount=2.0),
+        _line(13, 2, 12.0, "bread", store="S1", cost=9.0),
+        # Saturday, 29 June: a discounted line, and milk brought back as an order of its own; another store
+        _line(2, 3, 6.0, "milk", store="S2", cost=4.0, discount=4.0),
+        _line(2, 4, -2.0, "milk", store="S2", cost=-1.0, is_return=1),
+    ],
+    "customers": [
+        {"customer_id": "me", "signed_up_day": DAY - 40, "attribute_region": "north", "attribute_age": 44.0}
+    ],
+    "interactions": [
+        {"customer_id": "me", "day": DAY - 20, "kind": "complaint", "resolved_day": DAY - 12, "satisfaction": 2.0,
+         "expectation": 4.0},
+        # resolved, but only after the cut-off: still open
+        {"customer_id": "me", "day": DAY - 5, "kind": "ticket", "resolved_day": DAY + 2, "satisfaction": 3.0,
+         "expectation": 4.0},
+        {"customer_id": "me", "day": DAY - 3, "kind": "visit"},
+        {"customer_id": "me", "day": DAY - 40, "kind": "email_open"},
+        {"customer_id": "me", "day": DAY - 40, "kind": "email_click"},
+        {"customer_id": "me", "day": DAY - 4, "kind": "call"},
+    ],
+    "offers": [
+        {"customer_id": "me", "day": DAY - 10, "action": "coupon", "responded_day": DAY - 8},
+        {"customer_id": "me", "day": DAY - 50, "action": "coupon"},
+        # taken up on the cut-off's own day: not yet known
+        {"customer_id": "me", "day": DAY - 100, "action": "call", "responded_day": DAY},
+    ],
+}  # fmt: skip
+
+# customer-days: age 33: 1 line, 10.00; age 13: 2 lines, 20.00, 2.00 off; age 2: 2 lines, 4.00 net, 4.00 off, 2.00 back
+MEAN_GAP, SPREAD = 15.5, sqrt((20 - 15.5) ** 2 + (11 - 15.5) ** 2)  # gaps: 20 and 11 days
+EXPECTED: dict[str, dict[str, Any]] = {
+    "recency": {
+        "days_since_last_purchase": 2,
+        "days_since_first_purchase": 33,
+        "days_since_typical_purchase": (33 + 13 + 2) / 3,
+        "days_since_typical_spend": (33 * 10 + 13 * 20 + 2 * 4) / 34,
+        "overdue_ratio": 2 / MEAN_GAP,
+        "overdue_against_longest": 2 / 20,
+        "overdue_deviations": (2 - MEAN_GAP) / SPREAD,
+    },
+    "frequency": {
+        "purchase_days_7d": 1,
+        "purchase_days_14d": 2,
+        "purchase_days_28d": 2,
+        "purchase_days_56d": 3,
+        "purchase_days_91d": 3,
+        "purchase_days_182d": 3,
+        "usual_purchase_days_per_28d": 28 * 3 / 33,
+        "orders_28d": 3,
+        "orders_91d": 4,
+        "orders_182d": 4,
+        "active_weeks_56d": 3,
+        "active_weeks_91d": 3,
+        "active_weeks_182d": 3,
+        "fading_visits_7d": exp(-33 / 7) + exp(-13 / 7) + exp(-2 / 7),
+        "fading_visits_14d": exp(-33 / 14) + exp(-13 / 14) + exp(-2 / 14),
+        "fading_visits_28d": exp(-33 / 28) + exp(-13 / 28) + exp(-2 / 28),
+        "fading_visits_56d": exp(-33 / 56) + exp(-13 / 56) + exp(-2 / 56),
+    },
+    "monetary": {
+        "spend_14d": 24,
+        "spend_28d": 24,
+        "spend_56d": 34,
+        "spend_91d": 34,
+        "spend_182d": 34,
+        "usual_spend_per_28d": 28 * 34 / 33,
+        "spend_per_purchase_day_28d": 12,
+        "spend_per_purchase_day_91d": 34 / 3,
+        "spend_per_purchase_day_182d": 34 / 3,
+        "largest_purchase_day": 20,
+        "spend_spread": sqrt(((10 - 34 / 3) ** 2 + (20 - 34 / 3) ** 2 + (4 - 34 / 3) ** 2) / 2),
+        "last_purchase_day_spend": 4,
+        "fading_spend_14d": 10 * exp(-33 / 14) + 20 * exp(-13 / 14) + 4 * exp(-2 / 14),
+        "fading_spend_56d": 10 * exp(-33 / 56) + 20 * exp(-13 / 56) + 4 * exp(-2 / 56),
+        "margin_91d": 34 - 24,
+        "margin_182d": 34 - 24,
+    },
+    "rhythm": {
+        "mean_gap_days": MEAN_GAP,
+        "gap_spread_days": SPREAD,
+        "longest_gap_days": 20,
+        "last_gap_days": 11,
+        "mean_gap_days_56d": MEAN_GAP,
+        "mean_gap_days_91d": MEAN_GAP,
+        "gap_irregularity": SPREAD / MEAN_GAP,
+        "gap_lengthening": 1,
+        "weekend_share": 1 / 3,
+    },
+    "trend": {
+        "visit_trend_14d_56d": (2 / 14) / (3 / 56),
+        "spend_trend_14d_56d": (24 / 14) / (34 / 56),
+        "visit_trend_28d_91d": (2 / 28) / (3 / 91),
+        "spend_trend_28d_91d": (24 / 28) / (34 / 91),
+        "visit_trend_56d_182d": 182 / 56,
+        "spend_trend_56d_182d": 182 / 56,
+        "visit_trend_91d_182d": 2,
+        "spend_trend_91d_182d": 2,
+        "visits_fresh_against_usual": 2 / (28 * 3 / 33),
+        "spend_fresh_against_usual": 24 / (28 * 34 / 33),
+        "spend_change_28d": 24 - (34 - 24) / 63 * 28,
+        "visit_change_28d": 2 - (3 - 2) / 63 * 28,
+    },
+    "basket": {
+        "lines_per_visit_28d": 2,
+        "lines_per_visit_91d": 5 / 3,
+        "lines_per_visit_182d": 5 / 3,
+        "largest_basket": 2,
+        "products_per_visit_91d": (1 + 2 + 1) / 3,
+        "basket_trend": 2 / (5 / 3),
+        "categories_28d": 2,
+        "categories_91d": 2,
+        "categories_182d": 2,
+        "dropped_categories": 0,
+        "new_categories_28d": 1,
+        "category_concentration": (22**2 + 12**2) / 34**2,
+        "top_category_share": 22 / 34,
+        "kept_category_share": 1,
+    },
+    "price": {
+        "discount_share_28d": 6 / 30,
+        "discount_share_91d": 6 / 40,
+        "discount_share_182d": 6 / 40,
+        "discounted_line_share_28d": 2 / 4,
+        "discounted_line_share_91d": 2 / 5,
+        "full_price_visits_share_91d": 1 / 3,
+        "days_since_last_discount": 2,
+        "amount_per_line_28d": 24 / 4,
+        "amount_per_line_182d": 34 / 5,
+        "discount_change": 6 / 30 - 6 / 40,
+        "price_change": 6 / (34 / 5),
+    },
+    "place": {"stores_28d": 2, "stores_91d": 2, "main_store_share": 2 / 3, "days_since_store_change": 2},
+    "returns": {
+        "return_lines_28d": 1,
+        "return_lines_91d": 1,
+        "return_lines_182d": 1,
+        "returned_share_182d": 2 / 36,
+        "days_since_last_return": 2,
+    },
+    "service": {
+        "complaints_28d": 2,
+        "complaints_91d": 2,
+        "complaints_182d": 2,
+        "days_since_last_complaint": 5,
+        "open_complaints": 1,
+        "mean_days_to_resolve": 8,
+        "satisfaction_index": 5 / 8,
+    },
+    "engagement": {
+        "engagements_28d": 1,
+        "engagements_91d": 3,
+        "days_since_last_engagement": 3,
+        "engagement_trend": (1 / 28) / (3 / 91),
+    },
+    "offers": {
+        "offers_28d": 1,
+        "offers_91d": 2,
+        "offers_182d": 3,
+        "days_since_last_offer": 10,
+        "offer_responses_182d": 1,
+        "offer_response_share": 1 / 3,
+        "days_since_last_response": 8,
+        "unanswered_offers_91d": 1,
+    },
+    "attributes": {"attribute_region": "north", "attribute_age": 44},
+}
+
+
+def test_every_family_and_every_column_is_checked_by_eye() -> None:
+    expected = {family: set(columns) for family, columns in EXPECTED.items()}
+    assert expected == {f.family: {g.name for g in ALL.features if g.family == f.family} for f in ALL.features}
+
+
+@pytest.mark.parametrize("family", EXPECTED)
+def test_each_familys_columns_for_a_customer_checked_by_eye(family: str, tmp_path: Path) -> None:
+    vector = vectors_by_hand(tmp_path, ME)[DAY, "me"]
+    assert {name: vector[name] for name in EXPECTED[family]} == {
+        name: value if isinstance(value, str) else pytest.approx(value, rel=1e-12)
+        for name, value in EXPECTED[family].items()
+    }
+
+
+def test_a_regular_category_not_bought_of_late_is_dropped(tmp_path: Path) -> None:
+    """Bread was bought on three days, the last 29 days ago; milk on three, the last 28 days ago; tea on two days."""
+    ages = {"bread": (29, 40, 50), "milk": (28, 40, 50), "tea": (40, 50)}
+    lines = [_line(age, age, 1.0, what, category=what) for what, days in ages.items() for age in days]
+    vector = vectors_by_hand(tmp_path, {"transactions": lines})[DAY, "me"]
+    assert (vector["dropped_categories"], vector["categories_28d"], vector["categories_182d"]) == (1, 1, 3)
+    assert vector["kept_category_share"] == pytest.approx(1 / 3)
+
+
+def test_a_window_of_n_days_holds_the_nth_day_and_not_the_next(tmp_path: Path) -> None:
+    lines = [_line(age, age, 1.0, "milk") for age in (7, 8, 28, 29, 182, 183)]
+    vector = vectors_by_hand(tmp_path, {"transactions": lines})[DAY, "me"]
+    windows = {days: vector[f"purchase_days_{days}d"] for days in (7, 14, 28, 56, 91, 182)}
+    assert windows == {7: 1, 14: 2, 28: 3, 56: 4, 91: 4, 182: 5}
+    assert vector["days_since_first_purchase"] == 182, "day 183 lies before memory"
+    assert vector["longest_gap_days"] == 153, "the gap from day 183 to day 182 is not known"
+
+
+def test_the_day_of_the_cut_off_is_not_yet_known(tmp_path: Path) -> None:
+    lines = [_line(1, 1, 1.0, "milk"), _line(0, 2, 5.0, "milk")]
+    vector = vectors_by_hand(tmp_path, {"transactions": lines})[DAY, "me"]
+    assert (vector["days_since_last_purchase"], vector["spend_28d"]) == (1, 1.0)
+
+
+def test_the_last_purchase_day_is_the_last_one_known(tmp_path: Path) -> None:
+    """Whatever is bought later: the gap and spend of the last day are those seen from the cut-off."""
+    lines = [_line(30, 1, 3.0, "milk"), _line(20, 2, 7.0, "milk"), _line(-10, 3, 50.0, "milk")]
+    vector = vectors_by_hand(tmp_path, {"transactions": lines})[DAY, "me"]
+    assert (vector["last_purchase_day_spend"], vector["last_gap_days"]) == (7.0, 10)
+
+
+def test_a_resolution_and_a_response_are_known_from_the_day_after(tmp_path: Path) -> None:
+    rows = {
+        "transactions": [_line(30, 1, 1.0, "milk")],
+        "interactions": [{"customer_id": "me", "day": DAY - 9, "kind": "ticket", "resolved_day": DAY}],
+        "offers": [{"customer_id": "me", "day": DAY - 9, "action": "call", "responded_day": DAY}],
+    }
+    found = vectors_by_hand(tmp_path, rows, [CUTOFF, CUTOFF + timedelta(days=1)])
+    columns = ("open_complaints", "mean_days_to_resolve", "offer_responses_182d", "days_since_last_response")
+    assert [found[DAY, "me"][name] for name in columns] == [1, None, 0, None]
+    assert [found[DAY + 1, "me"][name] for name in columns] == [0, 9, 1, 1]
+
+
+def test_who_has_only_signed_up_is_known_from_the_day_after(tmp_path: Path) -> None:
+    rows = {
+        "transactions": [_line(30, 1, 1.0, "milk")],
+        "customers": [
+            {"customer_id": "early", "signed_up_day": DAY - 1},
+            {"customer_id": "late", "signed_up_day": DAY},
+            {"customer_id": "never"},
+        ],
+    }
+    found = vectors_by_hand(tmp_path, rows)
+    assert {customer: vector["has_bought"] for (_, customer), vector in found.items()} == {"early": 0, "me": 1}
+
+
+def test_many_orders_of_a_day_are_one_purchase_day(tmp_path: Path) -> None:
+    lines = [_line(3, order, 1.0, "milk") for order in (1, 2, 3)]
+    vector = vectors_by_hand(tmp_path, {"transactions": lines})[DAY, "me"]
+    assert (vector["purchase_days_28d"], vector["orders_28d"], vector["lines_per_visit_28d"]) == (1, 3, 3)
+
+
+def test_a_day_without_order_ids_is_one_order(tmp_path: Path) -> None:
+    lines = [_line(3, 1, amount, "milk", order_id=None) for amount in (1.0, 2.0)]
+    assert vectors_by_hand(tmp_path, {"transactions": lines})[DAY, "me"]["orders_28d"] == 1
+
+
+def test_one_purchase_has_no_rhythm_yet(tmp_path: Path) -> None:
+    vector = vectors_by_hand(tmp_path, {"transactions": [_line(3, 1, 1.0, "milk")]})[DAY, "me"]
+    unknown = ("mean_gap_days", "gap_spread_days", "longest_gap_days", "last_gap_days", "overdue_ratio", "spend_spread")
+    assert [vector[name] for name in unknown] == [None] * len(unknown)
+
+
+def test_free_goods_divide_nothing_by_zero(tmp_path: Path) -> None:
+    """A ratio over 0 is unknown, never infinite."""
+    vector = vectors_by_hand(tmp_path, {"transactions": [_line(3, 1, 0.0, "milk")]})[DAY, "me"]
+    assert [vector[name] for name in ("spend_trend_28d_91d", "discount_share_28d", "top_category_share")] == [None] * 3
+    assert not [name for name, value in vector.items() if isinstance(value, float) and not math.isfinite(value)]
