@@ -20,13 +20,10 @@ _add("products_per_visit_91d", "ratio(sum(case when age <= 91 then products end)
 _add("basket_trend", "ratio(lines_per_visit_28d, lines_per_visit_182d)", relation="vector", driver="narrowing_basket", unit="ratio", needs=("transactions.order_id",),
      meaning="Lines per visit of the last 28 days over those of 182", meaning_zh="近28天与近182天每次商品数之比",
      en="Baskets are {value} times their usual size; typical is {usual}.", zh="购物篮大小是平时的{value}倍；一般客户为{usual}倍。")
-_add("categories_{w}d", "sum(case when age <= {w} then 1 else 0 end)", relation="category_history", windows=(28, 91), missing="0",
+_add("categories_{w}d", "sum(case when age <= {w} then 1 else 0 end)", relation="category_history", windows=(28, 91, 182), missing="0",
      driver="narrowing_basket", unit="count", needs=_CATEGORY,
      meaning="Categories bought from in the last {w} days", meaning_zh="近{w}天购买的品类数",
      en="Categories bought from in the last {w} days: {value}; typical is {usual}.", zh="近{w}天购买{value}个品类；一般客户为{usual}个。")
-_add("categories_182d", "count(*)", relation="category_history", missing="0", driver="narrowing_basket", unit="count", needs=_CATEGORY,
-     meaning="Categories bought from in memory", meaning_zh="记忆期内购买的品类数",
-     en="Categories bought from so far: {value}; typical is {usual}.", zh="共购买过{value}个品类；一般客户为{usual}个。")
 _add("dropped_categories", "sum(case when age > 28 and days >= 3 then 1 else 0 end)", relation="category_history", missing="0",
      driver="narrowing_basket", unit="count", needs=_CATEGORY,
      meaning="Categories bought on three or more days, but not in the last 28", meaning_zh="曾多次购买但近28天未再购买的品类数",
@@ -44,5 +41,5 @@ _add("top_category_share", "ratio(max(amount), sum(amount))", relation="category
      meaning="Share of spend in the largest category", meaning_zh="最大品类的消费占比",
      en="{value} of spend goes to one category; typical is {usual}.", zh="{value}的消费集中在一个品类；一般客户为{usual}。")
 _add("kept_category_share", "ratio(categories_28d, categories_182d)", relation="vector", driver="narrowing_basket", unit="share", needs=_CATEGORY,
-     meaning="Share of all categories ever bought that were bought in the last 28 days", meaning_zh="近28天仍购买的品类占比",
+     meaning="Share of the categories of the last 182 days that were bought in the last 28", meaning_zh="近182天的品类中近28天仍购买的占比",
      en="Still bought from {value} of their categories in the last 28 days; typical is {usual}.", zh="近28天仍购买其{value}的品类；一般客户为{usual}。")

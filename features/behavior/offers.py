@@ -12,9 +12,9 @@ _add("offers_{w}d", "sum(case when age <= {w} then 1 else 0 end)", windows=(28, 
 _add("days_since_last_offer", "min(age)", driver="offers", unit="days",
      meaning="Days since the last offer", meaning_zh="距上次优惠的天数",
      en="The last offer was {value} ago; typical is {usual}.", zh="上次优惠在{value}前；一般客户为{usual}。")
-_add("offer_responses_182d", "count(responded_age)", driver="offers", unit="count", missing="0", needs=_RESPONSE,
-     meaning="Offers taken up by the cut-off", meaning_zh="截止日前响应的优惠数",
-     en="Offers taken up: {value}; typical is {usual}.", zh="响应过{value}个优惠；一般客户为{usual}个。")
+_add("offer_responses_182d", "count(case when age <= 182 then responded_age end)", driver="offers", unit="count", missing="0", needs=_RESPONSE,
+     meaning="Offers of the last 182 days taken up by the cut-off", meaning_zh="近182天的优惠中截止日前已响应的数量",
+     en="Offers of the last 182 days taken up: {value}; typical is {usual}.", zh="近182天的优惠中响应过{value}个；一般客户为{usual}个。")
 _add("offer_response_share", "ratio(count(responded_age), count(*))", driver="offers", unit="share", needs=_RESPONSE,
      meaning="Share of the offers taken up", meaning_zh="优惠响应率",
      en="Takes up {value} of the offers; typical is {usual}.", zh="优惠响应率为{value}；一般客户为{usual}。")
