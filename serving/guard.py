@@ -79,13 +79,14 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._held: bytearray | None = None
+        self._allow: str | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(raw=list(message["headers"]))
             if self.status >= 400 and not headers.get("content-type", "").startswith(MEDIA_TYPE):
-                self._held = bytearray()
+                self._held, self._allow = bytearray(), headers.get("allow")
                 return
             self.started = True
             headers.update({**_ALWAYS, "x-request-id": request_id.get()})
@@ -94,7 +95,8 @@ class _Exchange:
             self._held += message.get("body", b"")
             if not message.get("more_body", False):
                 body, self._held = bytes(self._held), None
-                await self.answer(translated(self.status, body, self.scope["path"], self.scope["method"]))
+                path, method = self.scope["path"], self.scope["method"]
+                await self.answer(translated(self.status, body, path, method, self._allow))
             return
         await self._send(message)
 

@@ -66,13 +66,15 @@ def problem(refusal: Refusal, status: int | None = None, headers: Mapping[str, s
     )
 
 
-def translated(status: int, body: bytes, path: str, method: str) -> Response:
+def translated(status: int, body: bytes, path: str, method: str, allow: str | None) -> Response:
     """An error of the framework's own making, told as ours.
 
     Parameters
     ----------
     status, body
         What BentoML or Starlette would have answered.
+    allow
+        Its Allow header.
     """
     match status:
         case 400 | 422:
@@ -81,7 +83,7 @@ def translated(status: int, body: bytes, path: str, method: str) -> Response:
             return problem(Refusal("HF606", "there is nothing at this address.", "See /openapi.json for all of them."))
         case 405:
             refusal = Refusal("HF606", f"{method} is not possible at this address.", "See /openapi.json.")
-            return problem(refusal, 405)
+            return problem(refusal, 405, {"allow": allow} if allow else {})
         case 415:
             return problem(not_json("the body is of another kind"), 415)
         case 429:
@@ -113,7 +115,8 @@ def invalid_body(details: Iterable[Mapping[str, Any]]) -> Refusal:
 
 def invalid_query(details: Iterable[Mapping[str, Any]]) -> Refusal:
     """HF607 from pydantic's error details."""
-    return Refusal("HF607", f"{_sentence(next(iter(details)))}.", "See /openapi.json for the parameters.")
+    told = _sentence(next(iter(details))).replace("is not a known field", "is not a known parameter")
+    return Refusal("HF607", f"{told}.", "See /openapi.json for the parameters.")
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

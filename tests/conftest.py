@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_service import ServedShop, running, scored_shop
 
 from features.check import CheckedTables, check_tables
 from features.console import Stopwatch
 from features.example_shop import ExampleShop, simulate, write_example_shop
 from features.shop import Shop, read_shop
 from features.store import Store
-from running_service import ServedShop, running, scored_shop
 from training.study import Study
 from training.train import Trained, fit_bundle
 

@@ -65,9 +65,7 @@ def fill_ledger(folder: Path) -> str:
     [reason] = EXAMPLES[Answer]["reasons"]
     reasons = [{**reason, "features": reason["features"] * 3}] * 11
     answers = [{**EXAMPLES[Answer], "reasons": reasons, "customer_id": f"C{i:06d}"} for i in range(CUSTOMERS)]
-    run = ScoreRun(
-        "bench", "churn/1", date(2017, 12, 1), datetime(2017, 12, 1, 6), CUSTOMERS, CUSTOMERS, "en", "USD"
-    )
+    run = ScoreRun("bench", "churn/1", date(2017, 12, 1), datetime(2017, 12, 1, 6), CUSTOMERS, CUSTOMERS, "en", "USD")
     write_run(ledger, run, [answers])
     key, _ = create_key(ledger, "bench", ["score"])
     ledger.close()

@@ -1,0 +1,142 @@
+"""Posted events become the rows that the check makes of a shop's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from features.behavior import CATALOG
+from features.catalog import Catalog
+from features.events import TABLES
+from features.refusal import Refusal
+from features.shop import Shop
+from features.snapshot import day_number
+from serving.messages import Customer, EventsRequest, Interaction, Message, Offer, Transaction
+from serving.posted import posted_tables
+
+CUTOFF = date(2025, 3, 1)
+MAPPED = {"customer_id": "a", "timestamp": "2025-01-01", "amount": "1", "order_id": "o", "discount": "0"}
+
+
+def request(**content: Any) -> EventsRequest:
+    return EventsRequest.model_validate({"customer_id": "a", "transactions": [], **content})
+
+
+@pytest.fixture
+def shop(tiny_shop: Callable[..., Shop]) -> Shop:
+    return tiny_shop(
+        [MAPPED], top='time_zone = "America/New_York"',
+        customers=[{"customer_id": "a", "signed_up_at": "2024-01-01", "region": "x"}], attributes=["region"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("table", "model"),
+    [("transactions", Transaction), ("interactions", Interaction), ("offers", Offer), ("customers", Customer)],
+)
+def test_a_posted_table_has_the_columns_of_the_contract(table: str, model: type[Message]) -> None:
+    fields = dict(model.model_fields)
+    fields.pop("attributes", None)
+
+    assert [column.name for column in TABLES[table].columns] == list(fields)
+    for column in TABLES[table].columns[1:]:
+        assert column.required == fields[column.name].is_required()
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "day"),
+    [
+        ("2025-02-27", date(2025, 2, 27)),
+        ("2025-02-27T23:59:59", date(2025, 2, 27)),
+        ("2025-02-28T04:59:00Z", date(2025, 2, 27)),
+        ("2025-02-28T05:00:00+00:00", date(2025, 2, 28)),
+        ("2025-02-27T23:30:00-08:00", date(2025, 2, 28)),
+    ],
+)
+def test_a_moment_with_a_zone_becomes_the_shops_and_one_without_is_local(shop: Shop, timestamp: str, day: date) -> None:
+    found = posted_tables(request(transactions=[{"timestamp": timestamp, "amount": 1}]), shop, CATALOG, CUTOFF)
+
+    assert day_number(day) == found.rows["transactions"][0]["day"]
+
+
+def test_what_lies_at_or_after_the_cutoff_is_told(shop: Shop) -> None:
+    rows = [{"timestamp": f"2025-02-{day}", "amount": 1, "order_id": f"o{day}"} for day in (26, 27, 28)]
+    found = posted_tables(request(transactions=rows), shop, CATALOG, date(2025, 2, 27))
+
+    assert ["not yet counted, since at or after the cut-off 2025-02-27: 2 of transactions"] == found.warnings
+
+
+def test_repeated_rows_count_once_where_orders_are_mapped(shop: Shop) -> None:
+    row = {"timestamp": "2025-02-01T10:00:00", "amount": 1, "order_id": "o1"}
+    found = posted_tables(request(transactions=[row, row, {**row, "amount": 2}]), shop, CATALOG, CUTOFF)
+
+    assert [1, 2] == [r["amount"] for r in found.rows["transactions"]]
+    assert ["1 of transactions repeat another row and are counted once"] == found.warnings
+
+
+def test_repeated_rows_count_each_where_orders_are_not_mapped(tiny_shop: Callable[..., Shop]) -> None:
+    shop = tiny_shop([{"customer_id": "a", "timestamp": "2025-01-01", "amount": "1"}])
+    row = {"timestamp": "2025-02-01T10:00:00", "amount": 1}
+
+    assert 2 == len(posted_tables(request(transactions=[row, row]), shop, CATALOG, CUTOFF).rows["transactions"])
+
+
+def test_columns_and_tables_the_shop_does_not_have_are_left_out_with_a_warning(shop: Shop) -> None:
+    found = posted_tables(
+        request(
+            transactions=[{"timestamp": "2025-02-01", "amount": 1, "category": "cheese"}],
+            offers=[{"timestamp": "2025-02-01", "action": "call"}], customer={"language": "en"},
+        ), shop, CATALOG, CUTOFF,
+    )  # fmt: skip
+
+    assert found.rows["transactions"][0]["category"] is None
+    assert [] == found.rows["offers"]
+    assert [
+        "not mapped in this shop and left out of transactions: category",
+        "offers is not a table of this shop and is left out",
+        "not mapped in this shop and left out of customer: language",
+    ] == found.warnings
+
+
+def test_a_negative_amount_is_a_return_where_the_shop_does_not_say(shop: Shop) -> None:
+    rows = [{"timestamp": "2025-02-01", "amount": amount} for amount in (5, -5)]
+    found = posted_tables(request(transactions=rows), shop, CATALOG, CUTOFF)
+
+    assert [0, 1] == [row["is_return"] for row in found.rows["transactions"]]
+
+
+def test_another_customers_row_is_refused(shop: Shop) -> None:
+    row = {"customer_id": "b", "timestamp": "2025-02-01", "amount": 1}
+    with pytest.raises(Refusal, match=r"HF604 transactions\[0\].customer_id is another customer's"):
+        posted_tables(request(transactions=[row]), shop, CATALOG, CUTOFF)
+
+
+def test_attributes_are_the_bundles_and_of_its_kinds(shop: Shop) -> None:
+    catalog: Catalog = CATALOG.available({"customers": ["customer_id"]}, {"region": "text", "age": "number"})
+    given = request(customer={"attributes": {"region": "north", "age": 41}})
+
+    row = posted_tables(given, shop, catalog, CUTOFF).rows["customers"][0]
+
+    assert ("north", 41) == (row["attribute_region"], row["attribute_age"])
+    with pytest.raises(Refusal, match="customer.attributes.regio is not known. Did you mean 'region'"):
+        posted_tables(request(customer={"attributes": {"regio": "north"}}), shop, catalog, CUTOFF)
+    with pytest.raises(Refusal, match="customer.attributes.age should be a number"):
+        posted_tables(request(customer={"attributes": {"age": "41"}}), shop, catalog, CUTOFF)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"timestamp": 1735689600, "amount": 1}, {"timestamp": "yesterday", "amount": 1},
+        {"timestamp": "1969-12-31", "amount": 1}, {"timestamp": "2025-01-01", "amount": "12"},
+        {"timestamp": "2025-01-01", "amount": float("nan")}, {"timestamp": "2025-01-01"},
+        {"timestamp": "2025-01-01", "amount": 1, "colour": "red"}, {"timestamp": "2025-01-01", "amount": True},
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_used_is_refused(row: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        request(transactions=[row])
