@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_service import ServedShop, running, scored_shop
+from running_service import ServedShop, build_bento, running, scored_shop
 
 from features.check import CheckedTables, check_tables
 from features.console import Stopwatch
@@ -100,6 +100,12 @@ def served(
     folder = tmp_path_factory.mktemp("served")
     with running(scored_shop(folder, example_folder, checked, bundle_folder)) as shop:
         yield shop
+
+
+@pytest.fixture(scope="session")
+def bento(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a bento built without a network; for slow tests."""
+    return build_bento(tmp_path_factory.mktemp("bento"))
 
 
 @pytest.fixture

@@ -86,15 +86,15 @@ def score_again(served: ServedShop, checked: CheckedTables) -> None:
 
 
 @contextmanager
-def running(served: ServedShop, more: Mapping[str, str] | None = None) -> Iterator[ServedShop]:
-    """The shop served by `bentoml serve` on a free port of this machine."""
+def running(served: ServedShop, python: str = sys.executable, code: Path = ROOT) -> Iterator[ServedShop]:
+    """The shop served by `bentoml serve` on a free port of this machine, by a Python and from a folder of code."""
     served.log = served.store.root / "service.log"
     port = free_port()
     with served.log.open("wb") as log:
         process = subprocess.Popen(
-            [*bentoml(), "serve", "serving.service:Holdfast", "--host", "127.0.0.1", "--port", str(port),
+            [*bentoml(python), "serve", "serving.service:Holdfast", "--host", "127.0.0.1", "--port", str(port),
              "--timeout-graceful-shutdown", "2"],
-            cwd=ROOT, env={**served.environment(), **(more or {})}, stdout=log, stderr=subprocess.STDOUT,
+            cwd=code, env={**served.environment(), "PYTHONPATH": str(code)}, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     served.url = f"http://127.0.0.1:{port}"
     try:
@@ -125,7 +125,30 @@ def eventually(what: Any, seconds: float = 15) -> None:
 
 
 def bentoml(python: str = sys.executable) -> list[str]:
+    """The command `bentoml` of a Python environment."""
     return [str(Path(python).parent / "bentoml")]
+
+
+def build_bento(home: Path) -> Path:
+    """The folder of the bento that `bentoml build` makes where no network can be reached."""
+    nowhere = "http://127.0.0.1:9"
+    environment = {
+        **os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true", "PYTHONPATH": str(ROOT),
+        "http_proxy": nowhere, "https_proxy": nowhere, "all_proxy": nowhere, "UV_OFFLINE": "1", "PIP_NO_INDEX": "1",
+    }  # fmt: skip
+    command = [*without_network(), *bentoml(), "build", "--output", "tag"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [tag] = [line for line in done.stdout.splitlines() if line.startswith("__tag__:")]
+    return home / "bentos" / tag.removeprefix("__tag__:").replace(":", "/")
+
+
+def without_network() -> list[str]:
+    """The command prefix that takes the network away, where this machine lets us."""
+    unshare = shutil.which("unshare")
+    if unshare and subprocess.run([unshare, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return [unshare, "-n"]
+    return []
 
 
 def free_port() -> int:
