@@ -119,7 +119,8 @@ def answers(
     """For each customer the score a CRM receives, as plain data ready for JSON."""
     bundle = scores.bundle
     horizon = bundle.definition.horizon_days
-    moment = scored_at.astimezone(UTC).isoformat(timespec="seconds")
+    aware = scored_at if scored_at.tzinfo else scored_at.replace(tzinfo=UTC)  # the ledger keeps UTC without a zone
+    moment = aware.astimezone(UTC).isoformat(timespec="seconds")
     matures = (scores.cutoff + timedelta(days=horizon)).isoformat()
     mean, low, high = scores.lifetime_value
     found = []

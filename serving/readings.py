@@ -70,7 +70,7 @@ class Readings:
         if query.format == "csv" or (query.format is None and "text/csv" in accepted):
             return _csv(found, run, headers)
         told = to_json({
-            "bundle": run.bundle, "as_of": run.cutoff, "scored_at": f"{run.scored_at.isoformat()}+00:00",
+            "bundle": run.bundle, "as_of": run.cutoff, "scored_at": f"{run.scored_at.isoformat(timespec='seconds')}+00:00",
             "total": found.total, "next": found.after,
         })  # fmt: skip
         customers = ",".join(found.answers).encode()

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 
 from features.check import CheckedTables
 from features.shop import read_shop
 from features.store import Store
 from models.keys import create_key
-from models.ledger import Ledger
+from models.ledger import Ledger, score_runs, scores
 from models.playbook import read_playbook
 from models.published import current_bundle, publish
 from serving.scores import score_shop
@@ -114,6 +115,14 @@ def wait_until_alive(served: ServedShop, process: subprocess.Popen[bytes], secon
         except httpx.HTTPError:
             time.sleep(0.2)
     raise AssertionError(f"the service did not start: {served.log.read_text()[-3000:]}")
+
+
+def stored_answers(served: ServedShop) -> dict[str, str]:
+    """The ledger's answers of the latest run, by customer."""
+    with served.ledger() as ledger, ledger.reading() as connection:
+        run = connection.execute(sa.select(score_runs.c.run_id).order_by(score_runs.c.scored_at.desc())).scalar()
+        rows = connection.execute(sa.select(scores.c.customer_id, scores.c.answer).where(scores.c.run_id == run))
+        return {row.customer_id: row.answer for row in rows}
 
 
 def eventually(what: Any, seconds: float = 15) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 import re
 import socket
 import threading
@@ -17,14 +14,13 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from running_service import ServedShop, eventually, posted, running, score_again
+from running_service import ServedShop, eventually, posted, running, score_again, stored_answers
 
 from features.check import CheckedTables
 from features.refusal import CODES
-from models.ledger import score_runs, scores
+from models.ledger import score_runs
 from models.published import publish
-from serving.exports import CHURN_LIST_COLUMNS
-from serving.messages import Answer, Answers, ChurnListPage, Explanation, ModelCard, ProblemDetails
+from serving.messages import Answer, Answers, ProblemDetails
 
 pytestmark = pytest.mark.slow
 
@@ -37,16 +33,8 @@ def client(served: ServedShop) -> Iterator[httpx.Client]:
         yield client
 
 
-def answers(served: ServedShop) -> dict[str, str]:
-    """The ledger's answers of the latest run, by customer."""
-    with served.ledger() as ledger, ledger.reading() as connection:
-        run = connection.execute(sa.select(score_runs.c.run_id).order_by(score_runs.c.scored_at.desc())).scalar()
-        rows = connection.execute(sa.select(scores.c.customer_id, scores.c.answer).where(scores.c.run_id == run))
-        return {row.customer_id: row.answer for row in rows}
-
-
 def test_a_score_is_the_ledgers_answer_byte_for_byte(served: ServedShop, client: httpx.Client) -> None:
-    for customer, text in list(answers(served).items())[::25]:
+    for customer, text in list(stored_answers(served).items())[::25]:
         answer = client.post("/v1/score", json={"customer_id": customer})
 
         assert 200 == answer.status_code
@@ -55,7 +43,7 @@ def test_a_score_is_the_ledgers_answer_byte_for_byte(served: ServedShop, client:
 
 
 def test_a_list_of_scores_keeps_its_order_and_names_strangers(served: ServedShop, client: httpx.Client) -> None:
-    known = answers(served)
+    known = stored_answers(served)
     wanted = list(known)[10:0:-1]
     answer = client.post("/v1/scores", json={"customer_ids": [*wanted, "nobody", wanted[0]]})
 
@@ -66,7 +54,7 @@ def test_a_list_of_scores_keeps_its_order_and_names_strangers(served: ServedShop
 
 
 def test_sixteen_at_once_each_get_their_own_answer(served: ServedShop) -> None:
-    known = answers(served)
+    known = stored_answers(served)
     wrong: list[str] = []
 
     def ask(customers: list[str]) -> None:
@@ -180,7 +168,7 @@ def test_posted_events_equal_the_batch(served: ServedShop, client: httpx.Client,
         name: pq.read_table(served.shop / f"{name}.parquet").to_pylist()
         for name in ("transactions", "customers", "interactions", "offers")
     }
-    known = {customer: json.loads(text) for customer, text in answers(served).items()}
+    known = {customer: json.loads(text) for customer, text in stored_answers(served).items()}
     chosen = [c for c in known if known[c]["eligible"]][::12] + [c for c in known if not known[c]["eligible"]][::20]
     chosen += [c for c in known if known[c]["decision"]["action"] != "no_action"][:5]
     for customer in dict.fromkeys(chosen):
@@ -227,91 +215,6 @@ def test_who_opted_out_is_not_scored(client: httpx.Client) -> None:
         answer["eligible"], answer["churn_probability"], answer["decision"]["why_not"]
     )  # fmt: skip
     assert "opted out of profiling" in answer["warnings"]
-
-
-def pages(client: httpx.Client, **query: Any) -> list[dict[str, Any]]:
-    """All customers of a list, page by page, by the link that each page gives."""
-    found: list[dict[str, Any]] = []
-    answer = client.get("/v1/churn-list", params=query)
-    while True:
-        page = answer.json()
-        ChurnListPage.model_validate(page)
-        found += page["customers"]
-        if page["next"] is None:
-            assert "link" not in answer.headers
-            assert page["total"] == len(found)
-            return found
-        answer = client.get(answer.links["next"]["url"])
-
-
-@pytest.mark.parametrize("sort", ["churn_probability", "value_at_risk", "lifetime_value", "expected_net_value"])
-def test_pages_give_every_eligible_customer_once_in_order(served: ServedShop, client: httpx.Client, sort: str) -> None:
-    found = pages(client, sort=sort, limit=70)
-
-    eligible = {c for c, text in answers(served).items() if json.loads(text)["eligible"]}
-    assert sorted(eligible) == sorted(row["customer_id"] for row in found)
-    value = {
-        "lifetime_value": lambda row: row["lifetime_value"]["mean"],
-        "expected_net_value": lambda row: row["decision"]["expected_net_value"],
-    }.get(sort, lambda row: row[sort])
-    values = [value(row) for row in found]
-    assert sorted(values, reverse=True) == pytest.approx(values, abs=0.011)
-
-
-def test_filters_keep_what_they_say(served: ServedShop, client: httpx.Client) -> None:
-    everyone = pages(client, limit=1000)
-    segment = everyone[0]["segment"]
-    for query, keeps in (
-        ({"band": "high"}, lambda row: row["band"] == "high"),
-        ({"tier": "small", "band": "low"}, lambda row: row["relationship"]["tier"] == "small" and row["band"] == "low"),
-        ({"value_quadrant": "gold"}, lambda row: row["relationship"]["value_quadrant"] == "gold"),
-        ({"segment": segment["name"]}, lambda row: row["segment"]["id"] == segment["id"]),
-        ({"segment": segment["id"]}, lambda row: row["segment"]["id"] == segment["id"]),
-        ({"arm": "control"}, lambda row: row["decision"]["arm"] == "control"),
-        ({"action": "no_action"}, lambda row: row["decision"]["action"] == "no_action"),
-        ({"reason": "going_quiet"}, lambda row: "going_quiet" in [r["driver"] for r in raising(row)[:3]]),
-    ):
-        wanted = {row["customer_id"] for row in everyone if keeps(row)}
-        assert wanted == {row["customer_id"] for row in pages(client, limit=300, **query)}, query
-
-
-def raising(row: dict[str, Any]) -> list[dict[str, Any]]:
-    return [reason for reason in row["reasons"] if reason["push"] > 0]
-
-
-def test_the_csv_is_the_same_list(client: httpx.Client) -> None:
-    as_json = client.get("/v1/churn-list", params={"limit": 40, "band": "high"}).json()["customers"]
-    by_query = client.get("/v1/churn-list", params={"limit": 40, "band": "high", "format": "csv"})
-    by_header = client.get("/v1/churn-list", params={"limit": 40, "band": "high"}, headers={"accept": "text/csv"})
-
-    assert by_query.text == by_header.text
-    assert "text/csv; charset=utf-8" == by_query.headers["content-type"]
-    rows = list(csv.DictReader(io.StringIO(by_query.text)))
-    assert list(CHURN_LIST_COLUMNS) == list(rows[0])
-    assert [row["customer_id"] for row in as_json] == [row["customer_id"] for row in rows]
-    for answer, row in zip(as_json, rows, strict=True):
-        assert round(answer["churn_probability"], 4) == float(row["churn_probability"])
-        assert answer["decision"]["action"] == row["action"]
-
-
-def test_base_and_pushes_add_up_to_the_log_odds(served: ServedShop, client: httpx.Client) -> None:
-    eligible = [c for c, text in answers(served).items() if json.loads(text)["eligible"]]
-    for customer in eligible[::20]:
-        found = Explanation.model_validate(client.get(f"/v1/customers/{customer}/explanation").json())
-
-        assert found.base is not None
-        assert found.log_odds is not None
-        assert found.log_odds == pytest.approx(found.base + sum(r.push for r in found.reasons), abs=1e-6)
-        assert found.churn_probability == pytest.approx(1 / (1 + math.exp(-found.log_odds)), abs=1e-9)
-        assert all(reason.sentence for reason in found.reasons)
-
-
-def test_the_model_card_tells_what_is_published(client: httpx.Client) -> None:
-    card = ModelCard.model_validate(client.get("/v1/model-card").json())
-
-    assert card.bundle.startswith("churn/")
-    assert 28 == card.definition["horizon_days"]
-    assert card.card
 
 
 def test_one_document_describes_every_address(client: httpx.Client) -> None:
@@ -394,7 +297,7 @@ def test_neither_customers_nor_keys_are_in_the_log(served: ServedShop) -> None:
 
     assert "bundle now" in log
     assert "Traceback" not in log
-    for customer in answers(served):
+    for customer in stored_answers(served):
         assert customer not in log
     for key in served.keys.values():
         assert key not in log
