@@ -165,7 +165,9 @@ class LiveVectors:
                 self._connection.execute("insert into cutoffs values (?, ?)", [day_number(cutoff), self.memory_days])
                 for name, rows in tables.items():
                     if rows:
-                        self._connection.register("posted", pa.Table.from_pylist(list(rows), schema=self._schemas[name]))
+                        self._connection.register(
+                            "posted", pa.Table.from_pylist(list(rows), schema=self._schemas[name])
+                        )
                         self._connection.execute(f"insert into {name} select * from posted")
                         self._connection.unregister("posted")
                 found = self._connection.execute("execute vector").fetchall()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import operator
 import os
-import shutil
-import subprocess
 import sys
 from datetime import date, datetime
 from itertools import islice
@@ -101,14 +99,13 @@ def serve(
         "BENTOML_DO_NOT_TRACK": "true", "OMP_NUM_THREADS": "1",
         "BENTOML_HOME": os.environ.get("BENTOML_HOME") or str(store.root / "bentoml"),
     }  # fmt: skip
-    beside = Path(sys.executable).parent / "bentoml"
     command = [
-        str(beside) if beside.exists() else shutil.which("bentoml") or "bentoml", "serve", "serving.service:Holdfast",
+        sys.executable, "-m", "bentoml", "serve", "serving.service:Holdfast",
         "--host", host, "--port", str(port), "--timeout-graceful-shutdown", str(drain_seconds),
         "--working-dir", str(Path(__file__).resolve().parents[1]),
     ]  # fmt: skip
     say(f"Serving {bundle} on http://{host}:{port} (Ctrl-C ends it). API description: /openapi.json")
-    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+    os.execve(command[0], command, environment)  # the service takes this process's place, and so its signals
 
 
 def show_churn_list(file: Path, most: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_cutoffs_go_back_from_the_last_matured_one(checked: CheckedTables) -> No
     cutoffs = matured_cutoffs(checked, CutoffSettings(judged=2), 28)
 
     assert cutoffs[-1] == checked.known_until - timedelta(days=28)
-    assert {28} == {(b - a).days for a, b in zip(cutoffs, cutoffs[1:], strict=False)}
+    assert {28} == {(b - a).days for a, b in pairwise(cutoffs)}
     assert cutoffs[0] >= checked.first_day + timedelta(days=91)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -112,7 +111,7 @@ def ui(port: Annotated[int, typer.Option(help="Port on localhost.")] = 5000) -> 
     say(f"MLflow on http://127.0.0.1:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store.mlflow_uri,
                "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # fmt: skip
-    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+    os.execve(command[0], command, environment)  # MLflow takes this process's place, and so its signals
 
 
 def show_judgment(found: dict[str, Any]) -> None:

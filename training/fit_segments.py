@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
+from threadpoolctl import threadpool_limits
 
 from models.segments import Segment, Segmenter
 from training.study import SegmentSettings
@@ -56,6 +57,7 @@ def fit_segments(X: Floats, names: Sequence[str], settings: SegmentSettings, see
     )  # fmt: skip
 
 
+@threadpool_limits.wrap(limits=1)  # on a busy machine threads that wait for each other cost far more than they bring
 def _best_number(Z: Floats, settings: SegmentSettings, seed: int) -> KMeans:
     """k-means with the number whose clusters come back most alike on redrawn customers (mean adjusted Rand index)."""
     random = np.random.default_rng(seed)

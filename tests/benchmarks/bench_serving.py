@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from results import Bound, conclude
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -135,28 +137,25 @@ async def client(port: int, key: str, what: str, seconds: float, seed: int) -> t
 
 
 def report(rounds: dict[str, list[dict[str, Any]]]) -> None:
-    """A table for people, then one JSON line."""
     figures = {
         what: {name: round(statistics.median(r[name] for r in found), 2) for name in found[0]}
         | {"errors": sum(r["errors"] for r in found)}
         for what, found in rounds.items()
     }
-    say(f"Score by id, {CLIENTS} clients, 1 worker, medians of {ROUNDS} alternating rounds of {SECONDS:.0f} s")
-    say(f"{'':8}{'p50 ms':>10}{'p99 ms':>10}{'requests/s':>12}{'errors':>8}")
-    for what, f in figures.items():
-        say(f"{what:8}{f['p50_ms']:10.1f}{f['p99_ms']:10.1f}{f['requests_per_second']:12.0f}{f['errors']:8d}")
     times = figures["score"]["p50_ms"] / figures["noop"]["p50_ms"]
-    say(f"score / noop, p50: {times:.2f}")
-    short = []
-    if times > MOST_TIMES_NOOP:
-        short.append(f"score by id p50 over no-op p50, {times:.2f}, {MOST_TIMES_NOOP}")
-    if any(f["errors"] for f in figures.values()):
-        short.append(f"errors, {sum(f['errors'] for f in figures.values())}, 0")
-    say(json.dumps({**figures, "score_over_noop_p50": round(times, 3), "clients": CLIENTS, "falls_short": short}))
-
-
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    errors = sum(f["errors"] for f in figures.values())
+    conclude(
+        "serving",
+        f"Score by id over HTTP: {CLIENTS} clients, 1 worker, {CUSTOMERS:,} customers in the ledger, medians of"
+        f" {ROUNDS} alternating rounds of {SECONDS:.0f} s beside a no-op endpoint of the same service.",
+        ("endpoint", "p50 ms", "p99 ms", "requests/s", "errors"),
+        [(what, f["p50_ms"], f["p99_ms"], round(f["requests_per_second"]), f["errors"]) for what, f in figures.items()],
+        {**figures, "score_over_noop_p50": round(times, 3), "clients": CLIENTS},
+        [
+            Bound("score by id p50 over no-op p50", times, MOST_TIMES_NOOP),
+            Bound("errors", errors, 0),
+        ],
+    )
 
 
 def free_port() -> int:
@@ -167,6 +166,6 @@ def free_port() -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--load"]:
-        say(json.dumps(asyncio.run(clients(int(sys.argv[2]), sys.argv[3], sys.argv[4]))))
+        sys.stdout.write(json.dumps(asyncio.run(clients(int(sys.argv[2]), sys.argv[3], sys.argv[4]))))
     else:
         main()

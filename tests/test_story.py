@@ -1,0 +1,228 @@
+"""The whole story by its commands, as a person runs it: a simulated shop to a churn list, each step told as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+
+
+class Shell:
+    """Runs `holdfast` in a folder of its own; answers with exit code and the JSON on standard output."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "HOLDFAST_STORE": str(folder / "store"), "PYTHONPATH": str(ROOT)}
+        self.last_words = ""
+
+    def __call__(self, *arguments: str, expect: int = 0) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "holdfast", *arguments, "--json"],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        self.last_words = done.stderr
+        assert done.returncode == expect, done.stderr[-3000:]
+        assert "Traceback" not in done.stderr
+        assert len(done.stdout.splitlines()) == 1, done.stdout
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    return Shell(tmp_path_factory.mktemp("story"))
+
+
+@pytest.fixture(scope="module")
+def shop(shell: Shell) -> str:
+    """A simulated shop, checked, trained on, promoted and scored."""
+    shell("init", "shop", "--example", "simulated")
+    shell("check", "--shop", "shop")
+    shell("train", "--shop", "shop")
+    shell("promote", "--shop", "shop")
+    shell("score", "--shop", "shop")
+    return "shop"
+
+
+def test_check_adds_up(shell: Shell, shop: str) -> None:
+    found = shell("check", "--shop", shop)
+
+    assert {"transactions", "customers", "interactions", "offers"} == {t["table"] for t in found["tables"]}
+    for table in found["tables"]:
+        assert table["read"] == table["used"] + table["quarantined"]
+
+
+def test_the_judgment_has_the_shape_that_machines_read(shell: Shell, shop: str) -> None:
+    found = shell("judge", "champion")
+
+    assert found["bundle"] == "churn/1"
+    assert len(found["cutoffs"]) == 3
+    assert {"holdfast", "recency_rule", "rfm_logistic"} == set(found["models"])
+    for measures in found["models"].values():
+        names = {"auc", "average_precision", "lift_at_10", "brier", "log_loss", "calibration_error"}
+        assert names == set(measures)
+        for value in measures.values():
+            assert value["low"] <= value["high"]
+            assert len(value["by_cutoff"]) == 3
+            assert value["value"] == pytest.approx(sum(value["by_cutoff"]) / 3, abs=1e-5)
+    assert found["paired"]["rfm_logistic"]["auc_difference"]["value"] == pytest.approx(
+        found["models"]["holdfast"]["auc"]["value"] - found["models"]["rfm_logistic"]["auc"]["value"], abs=1e-5
+    )
+    assert found["grade"] in "ABCD"
+    assert found["grade_because"]
+
+
+def test_ours_is_better_than_the_recency_rule_on_the_simulated_shop(shell: Shell, shop: str) -> None:
+    found = shell("judge", "champion")
+
+    assert found["paired"]["recency_rule"]["auc_difference"]["low"] > 0
+    assert 0.75 < found["models"]["holdfast"]["auc"]["value"] < 0.95
+
+
+def test_a_score_run_has_the_shape_that_machines_read_and_repeats_without_doubling(shell: Shell, shop: str) -> None:
+    first, second = (shell("score", "--shop", shop) for _ in range(2))
+
+    assert {"vectors", "scores", "reasons", "decisions", "ledger"} <= set(first["seconds"])
+    assert [first[k] for k in ("run", "customers", "eligible")] == [second[k] for k in ("run", "customers", "eligible")]
+
+
+def test_the_churn_list_is_in_words_and_by_falling_risk(shell: Shell, shop: str) -> None:
+    with (shell.folder / shop / "churn_list.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    risks = [float(row["churn_probability"]) for row in rows]
+    assert risks == sorted(risks, reverse=True)
+    assert all(0 <= risk <= 1 for risk in risks)
+    assert all(row["reason_1"].endswith(".") for row in rows[:50])
+    assert {"treat", "control", "none"} >= {row["arm"] for row in rows}
+    assert all((row["action"] != "no_action") == (row["arm"] == "treat") for row in rows)
+    header = (
+        "customer_id,churn_probability,band,percentile,segment,tier,value_quadrant,lifetime_value,reason_1,reason_2,"
+        "reason_3,action,arm,expected_net_value,evidence,as_of,bundle"
+    )
+    assert header.split(",") == list(rows[0])
+
+
+def test_an_earlier_cutoff_can_be_scored_and_an_impossible_one_is_refused(shell: Shell, shop: str) -> None:
+    known_until = shell("check", "--shop", shop)["known_until"]
+    earlier = shell("score", "--shop", shop, "--cutoff", "2024-03-01", "--churn-list", "earlier.csv")
+    refused = shell("score", "--shop", shop, "--cutoff", "2031-01-01", expect=3)
+
+    assert earlier["cutoff"] == "2024-03-01"
+    assert refused["error"]["code"] == "HF206"
+    assert known_until in refused["error"]["detail"]
+
+
+def test_whoever_opted_out_has_no_probability(shell: Shell, shop: str) -> None:
+    import pyarrow.parquet as pq
+
+    customers = pq.read_table(shell.folder / shop / "customers.parquet")
+    objecting = set(customers.filter(customers["profiling_opt_out"])["customer_id"].to_pylist())
+    with (shell.folder / shop / "churn_list.csv").open(encoding="utf-8-sig", newline="") as file:
+        listed = {row["customer_id"] for row in csv.DictReader(file)}
+
+    assert objecting
+    assert not objecting & listed
+
+
+def test_a_second_training_becomes_challenger_and_passes_the_gates(shell: Shell, shop: str) -> None:
+    second = shell("train", "--shop", shop)["bundle"]
+    promoted = shell("promote", second, "--shop", shop)
+
+    assert all(gate["passed"] for gate in promoted["gates"])
+    assert second == shell("judge", "champion")["bundle"]
+    assert second == shell("score", "--shop", shop)["bundle"]
+
+
+def test_a_gate_that_is_not_passed_keeps_the_champion(shell: Shell, shop: str) -> None:
+    study = shell.folder / shop / "study.toml"
+    text = study.read_text(encoding="utf-8")
+    before = shell("judge", "champion")["bundle"]
+    study.write_text(text.replace("max_log_loss_worsening = 0.002", "max_log_loss_worsening = -1.0"), encoding="utf-8")
+    try:
+        refused = shell("promote", "churn/1", "--shop", shop, expect=3)
+    finally:
+        study.write_text(text, encoding="utf-8")
+
+    assert refused["error"]["code"] == "HF304"
+    assert before == shell("judge", "champion")["bundle"]
+
+
+def test_unknown_bundles_are_told(shell: Shell, shop: str) -> None:
+    for name in ("chalenger", "churn/99"):
+        refused = shell("promote", name, "--shop", shop, expect=3)
+        assert refused["error"]["code"] == "HF404"
+        assert name in refused["error"]["detail"]
+
+
+def test_before_training_there_is_no_store_and_no_bundle(tmp_path: Path) -> None:
+    fresh = Shell(tmp_path)
+    fresh("init", "shop", "--example", "simulated")
+
+    assert fresh("judge", expect=3)["error"]["code"] == "HF405"
+    assert fresh("score", "--shop", "shop", expect=3)["error"]["code"] == "HF401"
+    assert fresh("init", "shop", expect=3)["error"]["code"] == "HF105"
+
+
+def test_an_mlflow_server_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    lost = Shell(tmp_path)
+    lost.environment |= {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+
+    assert lost("judge", expect=3)["error"]["code"] == "HF405"
+
+
+def test_the_bundle_scores_where_training_cannot_be_imported(shell: Shell, shop: str, tmp_path: Path) -> None:
+    """Rooms of the present are copied alone; mlflow, pandas, scikit-learn and shap are made unimportable."""
+    for room in ("features", "models", "serving"):
+        (tmp_path / room).symlink_to(ROOT / room)
+    script = (
+        "import sys\n"
+        "for name in ('training', 'mlflow', 'pandas', 'sklearn', 'shap'): sys.modules[name] = None\n"
+        "from pathlib import Path\n"
+        "from models.published import current_bundle\n"
+        f"bundle = current_bundle(Path({str(shell.folder / 'store' / 'bundles')!r}))\n"
+        "import numpy as np\n"
+        "X = np.zeros((1, len(bundle.model.features)))\n"
+        "pushes, base = bundle.model.contributions(X)\n"
+        "assert abs(base + pushes.sum() - bundle.model.log_odds(X)[0]) < 1e-6\n"
+        "print(bundle.id)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("churn/")
+
+
+def test_mlflow_serves_the_same_probabilities(shell: Shell, shop: str) -> None:
+    """The Booster in MLflow's own flavour, loaded by alias without pickle, says what the bundle says."""
+    script = (
+        "import os, numpy as np, pandas as pd\n"
+        "from pathlib import Path\n"
+        "from features.store import local_store\n"
+        "from training.registry import Registry\n"
+        "from models.published import current_bundle\n"
+        "import mlflow\n"
+        "store = local_store(); Registry(store).champion()\n"
+        "bundle = current_bundle(store.bundles)\n"
+        "X = pd.DataFrame(np.random.default_rng(0).normal(5, 5, (20, len(bundle.model.features))),"
+        " columns=bundle.model.features)\n"
+        "theirs = mlflow.pyfunc.load_model('models:/churn@champion').predict(X)\n"
+        "assert np.allclose(theirs, bundle.model.probability(X.to_numpy()), atol=1e-12)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=shell.folder, env=shell.environment, capture_output=True, text=True, check=False
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-2000:]
