@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Role = Literal["lever", "context", "protected"]
@@ -121,9 +121,17 @@ class Family:
 
 @dataclass(frozen=True)
 class Catalog:
-    """An ordered set of features; a bundle carries the one it was fitted on."""
+    """An ordered set of features with the SQL they stand on; a bundle carries the one it was fitted on.
+
+    Attributes
+    ----------
+    reductions, relations
+        The texts of features/relations.py, so that an old bundle goes on meaning what it meant.
+    """
 
     features: tuple[Feature, ...]
+    reductions: Mapping[str, str] = field(default_factory=dict)
+    relations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -135,7 +143,7 @@ class Catalog:
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(json.dumps(self.as_rows(), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
     def available(self, columns: Mapping[str, Iterable[str]], attributes: Mapping[str, str]) -> Catalog:
         """The features that a shop's tables can carry, with one more for each attribute."""
@@ -143,16 +151,18 @@ class Catalog:
         kept = [feature for feature in self.features if set(feature.needs) <= have]
         names = {feature.name for feature in kept}
         kept = [replace(f, usual="") if f.usual and f.usual not in names else f for f in kept]
-        return Catalog(tuple(kept) + tuple(_attribute(name, kind) for name, kind in attributes.items()))
+        kept += [_attribute(name, kind) for name, kind in attributes.items()]
+        return replace(self, features=tuple(kept))
 
-    def as_rows(self) -> list[dict[str, Any]]:
+    def as_dict(self) -> dict[str, Any]:
         """Plain data, for the bundle and for documentation."""
-        return [asdict(feature) for feature in self.features]
+        return asdict(self)
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Catalog:
-        """The inverse of `as_rows`."""
-        return cls(tuple(Feature(**{**row, "needs": tuple(row["needs"])}) for row in rows))
+    def from_dict(cls, plain: Mapping[str, Any]) -> Catalog:
+        """The inverse of `as_dict`."""
+        features = tuple(Feature(**{**row, "needs": tuple(row["needs"])}) for row in plain["features"])
+        return cls(features, plain["reductions"], plain["relations"])
 
 
 PROTECTED_ATTRIBUTES = frozenset(

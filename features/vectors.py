@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from features.catalog import Catalog, Feature
 from features.check import CheckedTables
 from features.events import TABLES
-from features.relations import REDUCTIONS, RELATIONS
 from features.snapshot import day_date, day_number
 from features.sources import connect
 from features.store import Store, written_whole
@@ -28,7 +27,7 @@ KEYS = ("cutoff", "customer_id", "has_bought")
 def vector_query(catalog: Catalog) -> str:
     """One SQL statement that gives `cutoff`, `customer_id`, `has_bought` and every column of the catalog.
 
-    It reads the reductions of features/relations.py and the table `cutoffs` (cutoff, memory_days), so that the
+    It reads the catalog's reductions and the table `cutoffs` (cutoff, memory_days), so that the
     same text serves one cut-off or many, and is prepared once.
     """
     by_relation: dict[str, list[Feature]] = {}
@@ -46,7 +45,7 @@ def vector_query(catalog: Catalog) -> str:
         aggregates = ", ".join(f"{f.sql} as {f.name}" for f in features)
         parts.append(
             f"{relation}_features as (select cutoff, customer_id, {aggregates}"
-            f" from ({RELATIONS[relation]}) as r group by cutoff, customer_id)"
+            f" from ({catalog.relations[relation]}) as r group by cutoff, customer_id)"
         )
         joins.append(
             f"left join {relation}_features as {relation}"
@@ -98,7 +97,7 @@ def _compute(checked: CheckedTables, catalog: Catalog, cutoffs: Sequence[date], 
         connection.execute(_RATIO)
         _view_tables(connection, checked)
         _set_cutoffs(connection, cutoffs, memory_days)
-        for name, sql in REDUCTIONS.items():
+        for name, sql in catalog.reductions.items():
             connection.execute(f"create temp table {name} as {sql}")
         query = f"{vector_query(catalog)} order by cutoff, customer_id"
         return connection.sql(query).to_arrow_table()
@@ -144,7 +143,7 @@ class LiveVectors:
             self._connection.execute(f"create table {table.name} ({spec})")
             self._schemas[table.name] = pa.schema([(name, _ARROW[kind]) for name, kind in columns.items()])
         self._connection.execute("create table cutoffs (cutoff integer, memory_days integer)")
-        for name, sql in REDUCTIONS.items():
+        for name, sql in catalog.reductions.items():
             self._connection.execute(f"create view {name} as {sql}")
         # DuckDB 2.0.0 plans this prepared statement anew at each execution, 25 of 45 ms in the optimizer; a customer's
         # few rows need no better plan than the one written down.

@@ -105,7 +105,7 @@ class Bundle:
             "definition": asdict(self.definition),
             "memory_days": self.memory_days,
             "trained_until": self.trained_until.isoformat(),
-            "catalog": self.catalog.as_rows(),
+            "catalog": self.catalog.as_dict(),
             "categories": {name: list(levels) for name, levels in self.model.categories.items()},
             "segmenter": self.segmenter.as_dict(),
             "relationship": self.relationship.as_dict(),
@@ -148,7 +148,7 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
             "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
             "Update Holdfast.",
         )  # fmt: skip
-    catalog = Catalog.from_rows(content["catalog"])
+    catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition(**content["definition"]),
         memory_days=content["memory_days"],

@@ -151,7 +151,7 @@ def test_what_the_law_protects_is_protected_and_other_attributes_are_context() -
 
 
 def test_a_catalog_is_plain_data_and_comes_back_the_same() -> None:
-    again = Catalog.from_rows(ALL.as_rows())
+    again = Catalog.from_dict(ALL.as_dict())
     assert again == ALL
     assert again.fingerprint == ALL.fingerprint
 

@@ -13,6 +13,7 @@ from features.behavior.rhythm import RHYTHM
 from features.behavior.service import SERVICE
 from features.behavior.trend import TREND
 from features.catalog import Catalog
+from features.relations import REDUCTIONS, RELATIONS
 
 FAMILIES = (
     RECENCY,
@@ -29,5 +30,5 @@ FAMILIES = (
     OFFERS,
 )
 
-CATALOG = Catalog(tuple(feature for family in FAMILIES for feature in family.features))
+CATALOG = Catalog(tuple(feature for family in FAMILIES for feature in family.features), REDUCTIONS, RELATIONS)
 """Every feature of every family, in reading order."""

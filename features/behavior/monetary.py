@@ -9,7 +9,7 @@ _DRIVERS = {14: "spending_less", 28: "spending_less", 56: "spending_less", 91: "
 
 _add("spend_{w}d", "sum(case when age <= {w} then amount else 0 end)", windows=_DRIVERS,
      driver=_DRIVERS, unit="money", missing="0",
-     meaning="Money spent, less returns, in the last {w} days", meaning_zh="近{w}天的净消费",
+     meaning="Money spent in the last {w} days", meaning_zh="近{w}天的消费",
      en="Spent {value} in the last {w} days; typical is {usual}.", zh="近{w}天消费{value}；一般客户为{usual}。")
 _add("usual_spend_per_28d", "ratio(28 * sum(amount), max(age))", driver="spending_level", unit="money",
      meaning="Money spent per 28 days since the first purchase in memory", meaning_zh="平均每28天的消费",

@@ -2,15 +2,18 @@
 
 from features.catalog import Family
 
-RETURNS = Family("returns", "history", needs=("transactions.is_return",))
+RETURNS = Family("returns", "return_history", needs=("transactions.is_return",))
 _add = RETURNS.add
 
-_add("return_lines_{w}d", "sum(case when age <= {w} then return_lines else 0 end)", windows=(28, 91, 182), driver="returns", unit="count", missing="0",
+_add("return_lines_{w}d", "sum(case when age <= {w} then lines else 0 end)", windows=(28, 91, 182), driver="returns", unit="count", missing="0",
      meaning="Lines returned in the last {w} days", meaning_zh="近{w}天退货行数",
      en="Items returned in the last {w} days: {value}; typical is {usual}.", zh="近{w}天退货{value}件；一般客户为{usual}件。")
-_add("returned_share_182d", "ratio(sum(case when age <= 182 then returned end), sum(case when age <= 182 then amount + returned end))", driver="returns", unit="share",
-     meaning="Money returned over money paid in the last 182 days", meaning_zh="近182天退货金额占比",
+_add("returned_amount_182d", "sum(case when age <= 182 then amount else 0 end)", driver="returns", unit="money", missing="0",
+     meaning="Money returned in the last 182 days", meaning_zh="近182天退货金额",
+     en="Returned goods for {value} in the last 182 days; typical is {usual}.", zh="近182天退货金额{value}；一般客户为{usual}。")
+_add("returned_share_182d", "ratio(returned_amount_182d, spend_182d)", relation="vector", driver="returns", unit="share",
+     meaning="Money returned over money spent in the last 182 days", meaning_zh="近182天退货金额占比",
      en="{value} of the money spent in the last 182 days came back as returns; typical is {usual}.", zh="近182天{value}的消费被退货；一般客户为{usual}。")
-_add("days_since_last_return", "min(case when return_lines > 0 then age end)", driver="returns", unit="days",
+_add("days_since_last_return", "min(age)", driver="returns", unit="days",
      meaning="Days since the last return", meaning_zh="距上次退货的天数",
      en="Last returned something {value} ago; typical is {usual}.", zh="上次退货在{value}前；一般客户为{usual}。")
