@@ -101,7 +101,7 @@ def test_labels_by_hand(tiny_shop, store) -> None:
 @pytest.mark.parametrize(
     ("minimums", "message"),
     [
-        ({"customers": 10_000}, r"HF301 \d+ customers are eligible .* training needs 10000\."),
+        ({"customers": 10_000}, r"HF301 only \d+ customers are eligible .* training needs 10000\."),
         ({"customers": 2, "churners": 5_000}, r"HF302 \d+ of \d+ customers churned .* training needs 5000\."),
     ],
 )

@@ -108,7 +108,8 @@ def build_panel(
     last = kept[cutoff[kept] == cutoff.max()]
     if len(last) < minimums.customers:
         raise Refusal(
-            "HF301", f"{len(last)} customers are eligible at the last matured cut-off; training needs"
+            "HF301", f"only {len(last)} {'customer is' if len(last) == 1 else 'customers are'} eligible at the last matured"
+            f" cut-off; training needs"
             f" {minimums.customers}.", "Bring more history or lower minimums.customers in study.toml.",
         )  # fmt: skip
     churners = int(labels.churned[last].sum())

@@ -21,6 +21,7 @@ os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import lightgbm as lgb
 import mlflow
@@ -148,7 +149,7 @@ class Registry:
         if self.local:
             self.store.mlflow.mkdir(parents=True, exist_ok=True)
         for name in ("alembic", "mlflow"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+            logging.getLogger(name).setLevel(logging.ERROR)
         try:
             mlflow.set_tracking_uri(uri)
             yield mlflow.MlflowClient(uri)

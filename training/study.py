@@ -32,6 +32,7 @@ class VectorSettings(Settings):
     """`[vectors]`."""
 
     memory_days: int = Field(182, ge=28)
+    threads: int = Field(1, ge=1)
 
 
 class FitSettings(Settings):

@@ -48,7 +48,7 @@ def prepare_panel(
     cutoffs = matured_cutoffs(checked, study.cutoffs, horizon)
     catalog = CATALOG.available(checked.columns, checked.attributes)
     with watch.step("vectors"):
-        table = vectors(checked, catalog, cutoffs, study.vectors.memory_days, store)
+        table = vectors(checked, catalog, cutoffs, study.vectors.memory_days, store, study.vectors.threads)
     with watch.step("labels"):
         categories = fit_categories(catalog, table)
         X = encode(table, catalog.names, categories)
