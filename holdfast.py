@@ -61,7 +61,7 @@ def demo(
         training.promote("challenger", folder)
     with watch.step("score"):
         serving_room.score(folder)
-    serving_room.show_churn_list(folder / "churn_list.csv", most=10)
+    serving_room.show_churn_list(folder / "churn_list.csv", most=8)
     watch.show("Where the demo's time went")
     show_table("Peak memory", ("process", "GB"), [("demo", f"{_peak_memory_gb():.2f}")])
     if serving:

@@ -189,6 +189,6 @@ def _attribute(name: str, kind: str) -> Feature:
         name=f"attribute_{name}", family="attributes", relation="attributes", sql=f"attribute_{name}",
         driver="profile", role="protected" if name in PROTECTED_ATTRIBUTES else "context",
         unit="number" if kind == "number" else "category", missing="unknown",
-        meaning=words.capitalize(), meaning_zh=words,
+        meaning=words.capitalize(), meaning_zh=f"客户属性：{words}",
         en=f"{words.capitalize()}: {{value}}.", zh=f"{words}：{{value}}。", needs=("customers.customer_id",),
     )  # fmt: skip

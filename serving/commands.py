@@ -7,7 +7,6 @@ import operator
 import os
 import sys
 from datetime import date, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -109,11 +108,14 @@ def serve(
 
 
 def show_churn_list(file: Path, most: int) -> None:
-    """The first rows of a churn list, as people read them."""
+    """The riskiest customers of a churn list, and those whom acting on is worth most."""
     with file.open(encoding="utf-8-sig", newline="") as source:
-        rows = list(islice(csv.DictReader(source), most))
+        rows = list(csv.DictReader(source))
+    worth = sorted(rows, key=lambda row: -float(row["expected_net_value"]))[:most]
+    header = ("customer_id", "churn_probability", "tier", "lifetime_value", "reason_1", "reason_2")
+    show_table(f"At most risk, of {file}", header, [tuple(row[name] for name in header) for row in rows[:most]])
     header = ("customer_id", "churn_probability", "tier", "reason_1", "action", "expected_net_value")
-    show_table(f"The first {most} of {file}", header, [tuple(row[name] for name in header) for row in rows])
+    show_table("Most worth acting on", header, [tuple(row[name] for name in header) for row in worth])
 
 
 @keys.command()

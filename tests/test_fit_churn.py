@@ -82,6 +82,7 @@ def test_the_catalog_declares_that_law(trained: Trained) -> None:
     assert Catalog((trained.bundle.catalog.by_name["days_since_last_purchase"],)).features[0].monotone == 1
 
 
+@pytest.mark.filterwarnings("ignore:LightGBM binary classifier with TreeExplainer")  # shap 0.51, 2026-11
 def test_shap_gives_the_same_contributions(trained: Trained) -> None:
     import shap
 
