@@ -12,8 +12,8 @@ _add("purchase_days_{w}d", "sum(case when age <= {w} then 1 else 0 end)", window
      driver=_DRIVERS, unit="count", missing="0",
      meaning="Days with a purchase in the last {w} days", meaning_zh="近{w}天内有购买的天数",
      en="Bought on {value} of the last {w} days; typical is {usual}.", zh="近{w}天内有{value}天购买；一般客户为{usual}天。")
-_add("usual_purchase_days_per_28d", "ratio(28 * count(*), max(age))", driver="buying_habit", unit="number",
-     meaning="Purchase days per 28 days since the first one in memory", meaning_zh="平均每28天的购买天数",
+_add("usual_purchase_days_per_28d", "ratio(28 * count(*), case when max(age) < 28 then 28 else max(age) end)", driver="buying_habit", unit="number",
+     meaning="Purchase days per 28 days since the first one in memory, if that is at least 28 days ago; else all of them", meaning_zh="平均每28天的购买天数",
      en="Usually buys on {value} days of four weeks; typical is {usual}.", zh="平时每四周购买{value}天；一般客户为{usual}天。")
 _add("orders_{w}d", "sum(case when age <= {w} then orders else 0 end)", windows=(28, 91, 182),
      driver="buying_habit", unit="count", missing="0", needs=("transactions.order_id",),

@@ -11,8 +11,8 @@ _add("spend_{w}d", "sum(case when age <= {w} then amount else 0 end)", windows=_
      driver=_DRIVERS, unit="money", missing="0",
      meaning="Money spent in the last {w} days", meaning_zh="近{w}天的消费",
      en="Spent {value} in the last {w} days; typical is {usual}.", zh="近{w}天消费{value}；一般客户为{usual}。")
-_add("usual_spend_per_28d", "ratio(28 * sum(amount), max(age))", driver="spending_level", unit="money",
-     meaning="Money spent per 28 days since the first purchase in memory", meaning_zh="平均每28天的消费",
+_add("usual_spend_per_28d", "ratio(28 * sum(amount), case when max(age) < 28 then 28 else max(age) end)", driver="spending_level", unit="money",
+     meaning="Money spent per 28 days since the first purchase in memory, if that is at least 28 days ago; else all of it", meaning_zh="平均每28天的消费",
      en="Usually spends {value} in four weeks; typical is {usual}.", zh="平时每四周消费{value}；一般客户为{usual}。")
 _add("spend_per_purchase_day_{w}d", "ratio(sum(case when age <= {w} then amount end), count(case when age <= {w} then 1 end))", windows=(28, 91, 182),
      driver="spending_level", unit="money",
