@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 
@@ -194,7 +195,8 @@ def test_a_key_is_kept_as_a_hash_only(ledger: Ledger, tmp_path: Path) -> None:
 
     assert record == find_key(ledger, key)
     assert frozenset({"score"}) == record.scopes
-    dump = "\n".join(sqlite3.connect(tmp_path / "ledger.db").iterdump())
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        dump = "\n".join(database.iterdump())
     assert key not in dump
     assert key.removeprefix("hf_") not in dump
 
