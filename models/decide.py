@@ -3,11 +3,14 @@
 expected net value = churn probability x save rate x profit lost if gone - cost
 
 Pure: scores and a playbook in, decisions out. Budget and contact caps are met by the customers with the highest
-net value per unit of cost; hold-out and control groups are drawn by salted hash, before anything is chosen for them.
+net value per unit of cost; whose best action is used up gets their next best one. The universal hold-out is drawn by
+salted hash before anything is chosen. An action's control group is drawn by another one among exactly those whom the
+limits let have it, so that treated and control differ by chance alone; a control's share of the budget stays unspent.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,28 +84,42 @@ class Decision:
 
 def decide(playbook: Playbook, cases: Sequence[Case]) -> list[Decision]:
     """One decision per case, in order; the sum of costs never exceeds the budget, nor contacts their caps."""
-    decisions = [_wanted(playbook, case) for case in cases]
-    return _within_limits(playbook, decisions)
+    decisions: list[Decision] = []
+    options: dict[int, list[Decision]] = {}
+    for i, case in enumerate(cases):
+        nothing, wanted = _wanted(playbook, case)
+        decisions.append(nothing)
+        if wanted:
+            options[i] = wanted
+    for i, decision in _within_limits(playbook, options).items():
+        decisions[i] = _drawn(playbook, cases[i].customer_id, decision)
+    return decisions
 
 
-def _wanted(playbook: Playbook, case: Case) -> Decision:
-    """What would be done for this customer if there were no budget and no caps."""
+def _wanted(playbook: Playbook, case: Case) -> tuple[Decision, list[Decision]]:
+    """Why nothing would be done, and what would be instead if there were no limits, best first."""
     control = playbook.control
     if draw(control.universal_salt, case.customer_id) < control.universal_share:
-        return _nothing("universal_holdout", arm="control", propensity=control.universal_share)
+        return _nothing("universal_holdout", arm="control", propensity=control.universal_share), []
     treated = 1 - control.universal_share
     refused = _refused(playbook, case)
     if refused:
-        return _nothing(refused, propensity=treated)
-    best = _best(playbook, case)
-    if best is None:
-        return _nothing("no_remedy", propensity=treated)
-    if best.expected_net_value <= 0:
-        return _nothing("not_worth_it", propensity=treated)
-    if draw(f"{control.campaign_salt}:{best.action}", case.customer_id) < control.campaign_share:
+        return _nothing(refused, propensity=treated), []
+    options = _options(playbook, case)
+    paying = [option for option in options if option.expected_net_value > 0]
+    return _nothing("not_worth_it" if options else "no_remedy", propensity=treated), paying
+
+
+def _drawn(playbook: Playbook, customer_id: str, decision: Decision) -> Decision:
+    """The decision with its arm: left alone by chance, as a control of its action, or treated."""
+    control = playbook.control
+    treated = 1 - control.universal_share
+    if decision.action == "no_action":
+        return replace(decision, propensity=treated)
+    if draw(f"{control.campaign_salt}:{decision.action}", customer_id) < control.campaign_share:
         nothing = _nothing("campaign_control", arm="control", propensity=treated * control.campaign_share)
-        return replace(nothing, withheld=best.action, because=best.because)
-    return replace(best, propensity=treated * (1 - control.campaign_share))
+        return replace(nothing, withheld=decision.action, because=decision.because)
+    return replace(decision, propensity=treated * (1 - control.campaign_share))
 
 
 def _refused(playbook: Playbook, case: Case) -> str:
@@ -120,15 +137,15 @@ def _refused(playbook: Playbook, case: Case) -> str:
     return ""
 
 
-def _best(playbook: Playbook, case: Case) -> Decision | None:
-    """The action of highest expected net value that answers one of the strongest levers."""
+def _options(playbook: Playbook, case: Case) -> list[Decision]:
+    """The actions that answer one of the strongest levers, the highest expected net value first."""
     levers = [r.driver for r in case.reasons if r.lever and r.push > 0][:_REASONS_ANSWERED]
     options = [
         _valued(playbook, case, action, tuple(d for d in levers if d in action.drivers))
         for action in playbook.actions
         if case.tier in action.tiers and set(levers) & set(action.drivers)
     ]
-    return max(options, key=lambda option: option.expected_net_value, default=None)
+    return sorted(options, key=lambda option: -option.expected_net_value)
 
 
 def _valued(playbook: Playbook, case: Case, action: Action, because: tuple[str, ...]) -> Decision:
@@ -137,22 +154,33 @@ def _valued(playbook: Playbook, case: Case, action: Action, because: tuple[str, 
     return Decision(action.name, "treat", 1.0, likely, low, high, action.cost, "rule", because)
 
 
-def _within_limits(playbook: Playbook, decisions: list[Decision]) -> list[Decision]:
+def _within_limits(playbook: Playbook, options: dict[int, list[Decision]]) -> dict[int, Decision]:
+    """For each case the best of its options that budget and caps still allow, or none and which limit forbade it."""
     left = playbook.budget.per_run
     contacts = {action.name: action.max_contacts for action in playbook.actions}
-    acting = [i for i, decision in enumerate(decisions) if decision.action != "no_action"]
-    acting.sort(key=lambda i: -decisions[i].expected_net_value / max(decisions[i].cost, 0.01))
-    for i in acting:
-        decision = decisions[i]
-        cap = contacts[decision.action]
+    found: dict[int, Decision] = {}
+    queue = [(-_per_cost(wanted[0]), i, 0) for i, wanted in options.items()]
+    heapq.heapify(queue)
+    while queue:
+        _, i, rank = heapq.heappop(queue)
+        option = options[i][rank]
+        cap = contacts[option.action]
         if cap is not None and cap < 1:
-            decisions[i] = _nothing("contacts_spent", propensity=decision.propensity)
-        elif left is not None and decision.cost > left:
-            decisions[i] = _nothing("budget_spent", propensity=decision.propensity)
+            found[i] = _nothing("contacts_spent")
+        elif left is not None and option.cost > left:
+            found[i] = _nothing("budget_spent")
         else:
-            left = None if left is None else left - decision.cost
-            contacts[decision.action] = None if cap is None else cap - 1
-    return decisions
+            left = None if left is None else left - option.cost
+            contacts[option.action] = None if cap is None else cap - 1
+            found[i] = option
+            continue
+        if rank + 1 < len(options[i]):
+            heapq.heappush(queue, (-_per_cost(options[i][rank + 1]), i, rank + 1))
+    return found
+
+
+def _per_cost(option: Decision) -> float:
+    return option.expected_net_value / max(option.cost, 0.01)
 
 
 def _nothing(why: str, arm: str = "none", propensity: float = 1.0) -> Decision:

@@ -137,6 +137,28 @@ def test_who_is_held_out_is_never_acted_on(customers: list[Case]) -> None:
             assert ("control", pytest.approx(0.7 * 0.3)) == (decision.arm, decision.propensity)
 
 
+def test_whose_action_is_used_up_gets_the_next_best() -> None:
+    base = playbook()
+    capped = playbook(actions=[{**base.actions[0].model_dump(), "max_contacts": 1}, base.actions[1].model_dump()])
+    rich = [case(str(k), tier="key", lost_if_gone=1000.0 + k) for k in range(3)]
+
+    assert ["coupon", "coupon", "call"] == [d.action for d in decide(capped, rich)]
+
+
+def test_treated_and_control_of_an_action_differ_by_chance_alone() -> None:
+    """Under a budget that binds, the mean at stake is alike in both arms."""
+    rng = np.random.default_rng(8)
+    control = {"universal_share": 0.0, "universal_salt": "u", "campaign_share": 0.4, "campaign_salt": "c"}
+    customers = [case(str(k), lost_if_gone=float(v)) for k, v in enumerate(rng.gamma(2, 200, 6000))]
+    decisions = decide(playbook(control=control, budget={"per_run": 2000.0}), customers)
+    treated = [c.lost_if_gone for c, d in zip(customers, decisions, strict=True) if d.action == "coupon"]
+    held = [c.lost_if_gone for c, d in zip(customers, decisions, strict=True) if d.withheld == "coupon"]
+
+    assert 1000 == len(treated) + len(held)
+    assert len(held) / 1000 == pytest.approx(0.4, abs=0.05)
+    assert np.mean(held) == pytest.approx(np.mean(treated), rel=0.05)
+
+
 def test_the_draw_depends_on_salt_and_customer_alone_and_is_even() -> None:
     draws = np.array([draw("salt", str(k)) for k in range(5000)])
 
