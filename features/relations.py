@@ -3,7 +3,9 @@
 Portable SQL over day numbers and doubles: no date functions, no decimal literals, no filter clauses, and every
 division through `ratio(a, b)`, which is null where b is 0. `age` is days before the cut-off, 1 for the day before it.
 What lies at or after a cut-off, or before its memory, is cut away here and nowhere else. A return is not a purchase:
-it counts for the returns alone.
+it counts for the returns alone; but any transaction, a return too, makes its customer one who has bought, since what is
+brought back was bought once. An offer of arm `control` was not made to the customer and does not count. An
+interaction's satisfaction and expectation become known with its resolution, where it has one.
 """
 
 from __future__ import annotations
@@ -76,10 +78,12 @@ RELATIONS: dict[str, str] = {
     "offer_history": f"""
         select c.cutoff, d.customer_id, c.cutoff - d.day as age,
                case when d.responded_day < c.cutoff then c.cutoff - d.responded_day end as responded_age
-        from offers as d join cutoffs as c on {_WITHIN_MEMORY}""",
+        from offers as d join cutoffs as c
+            on {_WITHIN_MEMORY} and case when d.arm = 'control' then 1 else 0 end = 0""",
     "interaction_history": f"""
         select c.cutoff, d.customer_id, d.kind, c.cutoff - d.day as age,
                case when d.resolved_day < c.cutoff then c.cutoff - d.resolved_day end as resolved_age,
-               d.satisfaction, d.expectation
+               case when d.resolved_day >= c.cutoff then null else d.satisfaction end as satisfaction,
+               case when d.resolved_day >= c.cutoff then null else d.expectation end as expectation
         from interactions as d join cutoffs as c on {_WITHIN_MEMORY}""",
 }

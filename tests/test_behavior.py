@@ -53,6 +53,8 @@ ME: dict[str, list[dict[str, Any]]] = {
     "offers": [
         {"customer_id": "me", "day": DAY - 10, "action": "coupon", "responded_day": DAY - 8},
         {"customer_id": "me", "day": DAY - 50, "action": "coupon"},
+        # drawn as control: nothing was offered
+        {"customer_id": "me", "day": DAY - 6, "action": "coupon", "arm": "control"},
         # taken up on the cut-off's own day: not yet known
         {"customer_id": "me", "day": DAY - 100, "action": "call", "responded_day": DAY},
     ],
@@ -104,6 +106,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "last_purchase_day_spend": 6,
         "fading_spend_14d": 10 * exp(-33 / 14) + 20 * exp(-13 / 14) + 6 * exp(-2 / 14),
         "fading_spend_56d": 10 * exp(-33 / 56) + 20 * exp(-13 / 56) + 6 * exp(-2 / 56),
+        "usual_margin_per_28d": 28 * (36 - 25) / 33,
         "margin_91d": 36 - 25,
         "margin_182d": 36 - 25,
     },
@@ -177,7 +180,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "days_since_last_complaint": 5,
         "open_complaints": 1,
         "mean_days_to_resolve": 8,
-        "satisfaction_index": 5 / 8,
+        "satisfaction_index": 2 / 4,
     },
     "engagement": {
         "engagements_28d": 1,
@@ -254,6 +257,32 @@ def test_a_resolution_and_a_response_are_known_from_the_day_after(tmp_path: Path
     columns = ("open_complaints", "mean_days_to_resolve", "offer_responses_182d", "days_since_last_response")
     assert [found[DAY, "me"][name] for name in columns] == [1, None, 0, None]
     assert [found[DAY + 1, "me"][name] for name in columns] == [0, 9, 1, 1]
+
+
+@pytest.mark.parametrize(("resolved", "index"), [(None, 3 / 4), (DAY - 1, 3 / 4), (DAY, None), (DAY + 9, None)])
+def test_satisfaction_and_expectation_are_known_with_the_resolution(
+    resolved: int | None, index: float | None, tmp_path: Path
+) -> None:
+    """A resolution at or after the cut-off tells nothing before it."""
+    ticket = {"customer_id": "me", "day": DAY - 9, "kind": "ticket", "satisfaction": 3.0, "expectation": 4.0}
+    rows = {"transactions": [_line(30, 1, 1.0, "milk")], "interactions": [{**ticket, "resolved_day": resolved}]}
+    assert vectors_by_hand(tmp_path, rows)[DAY, "me"]["satisfaction_index"] == index
+
+
+def test_an_offer_counts_unless_it_was_drawn_as_control(tmp_path: Path) -> None:
+    """With no arm, or another, it was made to the customer."""
+    offers = [
+        {"customer_id": "me", "day": DAY - age, "action": "coupon", "arm": arm}
+        for age, arm in ((9, None), (8, "treat"), (7, "control"))
+    ]
+    vector = vectors_by_hand(tmp_path, {"transactions": [_line(30, 1, 1.0, "milk")], "offers": offers})[DAY, "me"]
+    assert (vector["offers_28d"], vector["days_since_last_offer"]) == (2, 8)
+
+
+def test_who_is_known_by_a_return_alone_has_bought(tmp_path: Path) -> None:
+    """What is brought back was bought once, though the purchase itself is not known."""
+    vector = vectors_by_hand(tmp_path, {"transactions": [_line(3, 1, -2.0, "milk", is_return=1)]})[DAY, "me"]
+    assert (vector["has_bought"], vector["days_since_last_purchase"], vector["return_lines_91d"]) == (1, None, 1)
 
 
 def test_who_has_only_signed_up_is_known_from_the_day_after(tmp_path: Path) -> None:
