@@ -4,6 +4,8 @@ from __future__ import annotations
 
 NUMERIC = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER",
             "UBIGINT", "FLOAT", "DOUBLE"}  # fmt: skip
+LARGEST_NUMBER = 1e12  # beyond it, either way, a number of a shop is a slip of the pen, and sums lose their cents
+LONGEST_ID = 256
 
 
 def typed_value(raw: str, kind: str, sql_type: str, zone: str) -> str:
@@ -12,7 +14,7 @@ def typed_value(raw: str, kind: str, sql_type: str, zone: str) -> str:
     match kind:
         case "number":
             number = f"try_cast({text} as double)" if sql_type == "VARCHAR" else f"try_cast({raw} as double)"
-            return f"case when isfinite({number}) then {number} end"
+            return f"case when abs({number}) <= {LARGEST_NUMBER:.0f} then {number} end"
         case "flag":
             lower = f"lower({text})"
             return (
@@ -31,5 +33,32 @@ def typed_value(raw: str, kind: str, sql_type: str, zone: str) -> str:
                 f"case when {zoned} then timezone('{zone}', try_cast({text} as timestamptz))"
                 f" else try_cast({text} as timestamp) end"
             )
+        case "id":
+            return f"case when {_is_plain_id(text)} then {text} end"
         case _:
             return text
+
+
+def wrong_value(raw: str, typed: str, kind: str) -> list[tuple[str, str]]:
+    """(SQL that is true of a given value that could not become a checked one, what is wrong with it)."""
+    text = f"nullif(trim(cast({raw} as varchar)), '')"
+    wrong = f"{text} is not null and {typed} is null"
+    match kind:
+        case "number":
+            finite = f"coalesce(isfinite(try_cast({text} as double)), false)"
+            return [
+                (f"{wrong} and not {finite}", "expected a number"),
+                (f"{wrong} and {finite}", f"lies beyond {LARGEST_NUMBER:,.0f}"),
+            ]
+        case "flag":
+            return [(wrong, "expected true or false")]
+        case "moment":
+            return [(wrong, "expected a date or timestamp")]
+        case "id":
+            return [(wrong, f"is longer than {LONGEST_ID} characters or holds a NUL")]
+        case _:
+            return []
+
+
+def _is_plain_id(text: str) -> str:
+    return f"(length({text}) <= {LONGEST_ID} and not contains({text}, chr(0)))"

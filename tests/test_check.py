@@ -38,6 +38,14 @@ def test_a_good_table_is_read_whole_into_day_numbers_and_doubles(tiny_shop: Tiny
     assert checked.known_until == date(2024, 1, 21), "the midnight after the newest event"
 
 
+def test_a_day_under_way_is_not_yet_known(tiny_shop: TinyShop, store: Store) -> None:
+    """A row dated today is used, but the cut-off of tomorrow is not offered before tomorrow."""
+    shop = tiny_shop(purchases())
+    assert check_tables(shop, store, date(2024, 1, 20)).known_until == date(2024, 1, 20)
+    assert check_tables(shop, store, date(2024, 1, 21)).known_until == date(2024, 1, 21)
+    assert check_tables(shop, store, date(2024, 3, 1)).known_until == date(2024, 1, 21)
+
+
 def test_known_until_is_the_shops_word_where_it_gives_one(tiny_shop: TinyShop, store: Store) -> None:
     checked = check(tiny_shop(purchases(), top="known_until = 2024-03-01"), store)
     assert checked.known_until == date(2024, 3, 1)
@@ -179,7 +187,10 @@ discount = "cast(list as double) - cast(paid as double)"
         ("amount", "nan", ("17", "amount", "nan", "expected a number")),
         ("amount", "inf", ("17", "amount", "inf", "expected a number")),
         ("amount", "1,5", ("17", "amount", "1,5", "expected a number")),
+        ("amount", "1e13", ("17", "amount", "1e13", "lies beyond 1,000,000,000,000")),
+        ("amount", "-1000000000001", ("17", "amount", "-1000000000001", "lies beyond 1,000,000,000,000")),
         ("amount", " ", ("17", "amount", " ", "is missing")),
+        ("customer_id", "c" * 257, ("17", "customer_id", "c" * 257, "is longer than 256 characters or holds a NUL")),
         ("customer_id", "", ("17", "customer_id", "", "is missing")),
         ("timestamp", "17th of May", ("17", "timestamp", "17th of May", "expected a date or timestamp")),
         ("timestamp", "", ("17", "timestamp", "", "is missing")),
@@ -215,6 +226,30 @@ def test_not_a_number_and_infinity_are_quarantined_from_parquet_too(tiny_shop: T
     checked = check(shop.model_copy(update={"files": {"transactions": "typed.parquet"}}), store)
     assert [line[:2] for line in quarantine(store)] == [("3", "amount"), ("5", "amount")]
     assert checked.reports[0].used == 18
+
+
+def test_an_id_with_a_nul_is_quarantined(tiny_shop: TinyShop, store: Store) -> None:
+    shop = tiny_shop(purchases())
+    rows = [{**row, "amount": 1.5} for row in purchases()]
+    rows[3]["order_id"] = "o\x004"
+    pq.write_table(pa.Table.from_pylist(rows), shop.folder / "typed.parquet")
+    check(shop.model_copy(update={"files": {"transactions": "typed.parquet"}}), store)
+    text = (store.quarantine / "tiny.transactions.csv").read_text(encoding="utf-8")
+    assert text.splitlines()[1].startswith("4,order_id,")
+    assert text.splitlines()[1].endswith(",is longer than 256 characters or holds a NUL")
+
+
+def test_numbers_and_ids_are_good_up_to_their_limits(tiny_shop: TinyShop, store: Store) -> None:
+    rows = purchases(3)
+    rows[0]["amount"], rows[1]["amount"], rows[2]["customer_id"] = "1e12", "-1000000000000", "c" * 256
+    assert check(tiny_shop(rows), store).reports[0].used == 3
+
+
+def test_an_absurd_attribute_is_quarantined_as_any_number(tiny_shop: TinyShop, store: Store) -> None:
+    customers = [{"customer_id": f"c{n}", "floor": "3"} for n in range(1, 11)]
+    customers[6]["floor"] = "1e300"
+    check(tiny_shop(purchases(), customers=customers, attributes=["floor"]), store)
+    assert quarantine(store, "customers") == [("7", "attribute_floor", "1e300", "lies beyond 1,000,000,000,000")]
 
 
 def test_a_row_with_two_faults_has_two_lines_and_counts_once(tiny_shop: TinyShop, store: Store) -> None:
