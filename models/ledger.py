@@ -28,11 +28,12 @@ score_runs = sa.Table(
     sa.Column("shop", sa.String(64), nullable=False),
     sa.Column("bundle", sa.String(64), nullable=False),
     sa.Column("cutoff", sa.Date, nullable=False),
-    sa.Column("scored_at", sa.DateTime, nullable=False, index=True),
+    sa.Column("scored_at", sa.DateTime, nullable=False),
     sa.Column("customers", sa.Integer, nullable=False),
     sa.Column("eligible", sa.Integer, nullable=False),
     sa.Column("language", sa.String(8), nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
+    sa.Index("score_runs_by_cutoff", "shop", "cutoff", "scored_at"),
 )  # fmt: skip
 
 scores = sa.Table(

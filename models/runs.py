@@ -58,7 +58,8 @@ def write_run(ledger: Ledger, run: ScoreRun, chunks: Iterable[Sequence[Mapping[s
 
 def _score_row(run_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     probability = answer["churn_probability"]
-    value = answer["lifetime_value"]["mean"]
+    value = (answer["lifetime_value"] or {"mean": 0.0})["mean"]
+    words = answer["relationship"] or {"tier": "", "value_quadrant": ""}
     raising = [reason["driver"] for reason in answer["reasons"] if reason["push"] > 0]
     raising += ["", "", ""]
     return {
@@ -68,9 +69,9 @@ def _score_row(run_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
         "churn_probability": -1.0 if probability is None else probability,
         "percentile": -1.0 if probability is None else answer["percentile"],
         "band": answer["band"] or "",
-        "segment": answer["segment"]["name"],
-        "tier": answer["relationship"]["tier"],
-        "value_quadrant": answer["relationship"]["value_quadrant"],
+        "segment": (answer["segment"] or {"name": ""})["name"],
+        "tier": words["tier"],
+        "value_quadrant": words["value_quadrant"],
         "lifetime_value": value,
         "value_at_risk": 0.0 if probability is None else round(answer["value_at_risk"], 2),
         "reason_1": raising[0],
@@ -86,12 +87,21 @@ def _decision_row(run_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"run_id": run_id, "customer_id": answer["customer_id"], **{key: decision[key] for key in kept}}
 
 
-def latest_run(ledger: Ledger) -> ScoreRun:
-    """The run scored last; HF503 where there is none."""
+def latest_run(ledger: Ledger, shop: str) -> ScoreRun:
+    """A shop's run of the latest cut-off, of several the one scored last; HF503 where there is none.
+
+    A run scored today as of an earlier day, to look back, does not take the place of what is served.
+    """
+    query = (
+        sa.select(score_runs)
+        .where(score_runs.c.shop == shop)
+        .order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc())
+        .limit(1)
+    )
     with ledger.reading() as connection:
-        row = connection.execute(sa.select(score_runs).order_by(score_runs.c.scored_at.desc()).limit(1)).first()
+        row = connection.execute(query).first()
     if row is None:
-        raise Refusal("HF503", "no score run is in the ledger.", "Run: holdfast score")
+        raise Refusal("HF503", f"no score run of the shop {shop!r} is in the ledger.", "Run: holdfast score")
     found = dict(row._mapping)
     del found["run_id"]
     return ScoreRun(**found)

@@ -53,12 +53,12 @@ class Present:
         return bundle
 
     def run(self) -> ScoreRun:
-        """The latest score run, looked up at most once a second; HF503 where there is none."""
+        """The shop's latest score run, looked up at most once a second; HF503 where there is none."""
         known = self._run
         now = time.monotonic()
         if known is not None and now - known[0] < _RUN_KNOWN_FOR_SECONDS:
             return known[1]
-        run = latest_run(self.ledger)
+        run = latest_run(self.ledger, self.shop.name)
         self._run = (now, run)
         return run
 

@@ -25,8 +25,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     made.close()
 
 
-def run(bundle: str = "churn/1", customers: int = 3, scored_at: datetime = datetime(2024, 5, 1, 6)) -> ScoreRun:
-    return ScoreRun("tiny", bundle, date(2024, 5, 1), scored_at, customers, customers, "en", "EUR")
+def run(
+    bundle: str = "churn/1", customers: int = 3, scored_at: datetime = datetime(2024, 5, 1, 6),
+    shop: str = "tiny", cutoff: date = date(2024, 5, 1),
+) -> ScoreRun:  # fmt: skip
+    return ScoreRun(shop, bundle, cutoff, scored_at, customers, customers, "en", "EUR")
 
 
 def scored(customer_id: str, probability: float | None = 0.5, **changes) -> dict:
@@ -70,16 +73,32 @@ def test_a_run_that_breaks_off_leaves_the_former_one(ledger: Ledger) -> None:
     assert '"churn_probability":0.25' in answer_of(ledger, run().run_id, "a")
 
 
-def test_the_latest_run_is_the_one_scored_last(ledger: Ledger) -> None:
+def test_of_one_cut_off_the_run_scored_last_is_the_latest(ledger: Ledger) -> None:
     write_run(ledger, run("churn/2", scored_at=datetime(2024, 5, 2)), [[scored("a")]])
     write_run(ledger, run("churn/1", scored_at=datetime(2024, 5, 1)), [[scored("a")]])
 
-    assert run("churn/2", scored_at=datetime(2024, 5, 2)) == latest_run(ledger)
+    assert run("churn/2", scored_at=datetime(2024, 5, 2)) == latest_run(ledger, "tiny")
 
 
-def test_an_empty_ledger_says_what_to_run(ledger: Ledger) -> None:
-    with pytest.raises(Refusal, match="HF503 no score run is in the ledger. Run: holdfast score"):
-        latest_run(ledger)
+def test_a_run_as_of_an_earlier_day_does_not_take_the_latest_ones_place(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a")]])
+    write_run(ledger, run(cutoff=date(2023, 5, 1), scored_at=datetime(2024, 6, 1)), [[scored("a")]])
+
+    assert run() == latest_run(ledger, "tiny")
+
+
+def test_another_shops_run_is_never_the_latest(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a")]])
+    write_run(ledger, run(shop="other", cutoff=date(2024, 6, 1), scored_at=datetime(2024, 6, 1)), [[scored("a")]])
+
+    assert run() == latest_run(ledger, "tiny")
+
+
+def test_a_shop_without_a_run_is_told_what_to_run(ledger: Ledger) -> None:
+    write_run(ledger, run(shop="other"), [[scored("a")]])
+
+    with pytest.raises(Refusal, match="HF503 no score run of the shop 'tiny' is in the ledger. Run: holdfast score"):
+        latest_run(ledger, "tiny")
 
 
 def test_an_unknown_customer_is_none(ledger: Ledger) -> None:
@@ -165,7 +184,7 @@ def test_a_foreign_database_is_told(tmp_path: Path) -> None:
     fresh = Ledger(f"sqlite:///{tmp_path / 'empty.db'}")
 
     with pytest.raises(Refusal, match="HF504"):
-        latest_run(fresh)
+        latest_run(fresh, "tiny")
     fresh.close()
 
 

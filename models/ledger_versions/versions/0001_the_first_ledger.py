@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.PrimaryKeyConstraint("run_id"),
     )
-    op.create_index(op.f("ix_score_runs_scored_at"), "score_runs", ["scored_at"], unique=False)
+    op.create_index("score_runs_by_cutoff", "score_runs", ["shop", "cutoff", "scored_at"], unique=False)
     op.create_table(
         "decisions",
         sa.Column("run_id", sa.String(length=128), nullable=False),
@@ -88,7 +88,7 @@ def downgrade() -> None:
     op.drop_index("scores_by_risk", table_name="scores")
     op.drop_table("scores")
     op.drop_table("decisions")
-    op.drop_index(op.f("ix_score_runs_scored_at"), table_name="score_runs")
+    op.drop_index("score_runs_by_cutoff", table_name="score_runs")
     op.drop_table("score_runs")
     op.drop_table("audit")
     op.drop_table("api_keys")
