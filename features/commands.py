@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -83,7 +83,7 @@ def check(
     """
     settings = read_shop(shop)
     with progress("reading tables", len(settings.tables)) as done:
-        checked = check_tables(settings, local_store(), date.today(), lambda _table: done())
+        checked = check_tables(settings, local_store(), settings.today(datetime.now(UTC)), lambda _table: done())
     show_table(
         "Tables", ("table", "rows read", "used", "quarantined", "quarantine file"),
         [(r.table, f"{r.read:,}", f"{r.used:,}", f"{r.quarantined:,}", r.quarantine_file or "") for r in checked.reports],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -37,6 +37,10 @@ class Shop(Settings):
     files: dict[str, str]
     tables: dict[str, TableSource]
     folder: Path = Field(default=Path(), exclude=True)
+
+    def today(self, now: datetime) -> date:
+        """The shop's own date at a moment that carries a zone; the machine's may be a day off."""
+        return now.astimezone(ZoneInfo(self.time_zone)).date()
 
     @field_validator("time_zone")
     @classmethod

@@ -6,7 +6,7 @@ import csv
 import operator
 import os
 import sys
-from datetime import date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +50,7 @@ def score(
     with watch.step("bundle"):
         bundle = current_bundle(store.bundles)
     with watch.step("check"):
-        checked = check_tables(settings, store, date.today())
+        checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
     day = cutoff.date() if cutoff else checked.known_until
     ledger = Ledger(store.ledger_url)
     ledger.migrate()

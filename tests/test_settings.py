@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,17 @@ def test_what_is_not_toml_is_told_with_its_place(name: str, tmp_path: Path) -> N
     refusal = _refused(name, tmp_path, text="name = my shop\n")
     assert refusal.code == "HF102"
     assert "line 1, column 8" in refusal.what
+
+
+@pytest.mark.parametrize(
+    ("zone", "today"),
+    [("UTC", date(2024, 6, 30)), ("Asia/Shanghai", date(2024, 7, 1)), ("America/New_York", date(2024, 6, 30))],
+)
+def test_today_is_the_shops_own_date(zone: str, today: date, tmp_path: Path) -> None:
+    """At eleven at night in UTC it is morning in Shanghai, and its rows are not of the future."""
+    text = FILES["shop.toml"][0].read_text(encoding="utf-8").replace("Europe/Paris", zone)
+    (tmp_path / "shop.toml").write_text(text, encoding="utf-8")
+    assert read_shop(tmp_path).today(datetime(2024, 6, 30, 23, tzinfo=UTC)) == today
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:

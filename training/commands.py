@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +36,7 @@ def train(shop: ShopFolder = Path(), as_json: AsJson = False) -> None:
         from training.train import fit_bundle, register
     settings, study = read_shop(shop), read_study(shop)
     with watch.step("check"):
-        checked = check_tables(settings, store, date.today())
+        checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
     trained = fit_bundle(settings, study, checked, store, watch)
     bundle_id = register(settings, study, checked, store, trained, watch)
     found = trained.judgment.as_dict(bundle_id)
