@@ -142,6 +142,11 @@ class Catalog:
         return {feature.name: feature for feature in self.features}
 
     @property
+    def learnable(self) -> Catalog:
+        """Without protected features: what a model learns from moves what is done to a customer."""
+        return replace(self, features=tuple(f for f in self.features if f.role != "protected"))
+
+    @property
     def fingerprint(self) -> str:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
 

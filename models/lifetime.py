@@ -24,7 +24,7 @@ class LifetimeModel:
     level
         Spend observed over spend expected from the usual one, fitted.
     low, high
-        10 % and 90 % quantiles of observed over expected spend of one period, over all customers.
+        10 % and 90 % quantiles of observed over usual spend (times `level`), over customers who stayed.
     """
 
     period_days: int
@@ -38,10 +38,17 @@ class LifetimeModel:
         return f"<LifetimeModel: {self.days} days in periods of {self.period_days}, level {self.level:.2f}>"
 
     def value(self, usual_spend_per_28d: Floats, churn_probability: Floats) -> tuple[Floats, Floats, Floats]:
-        """Mean, low and high of expected spend over `days`, in the shop's currency, each of shape (rows,)."""
+        """Mean, low and high of spend over `days`, in the shop's currency, each of shape (rows,).
+
+        Low is what a customer spends who stays as long as nine in ten do and spends at the low quantile; high what one
+        does who stays as long as one in ten does and spends at the high one.
+        """
         staying = 1 - churn_probability
-        mean = self._per_period(usual_spend_per_28d) * self._sum(staying, first=1)
-        return mean, mean * self.low, mean * self.high
+        spend = self._per_period(usual_spend_per_28d)
+        mean = spend * self._sum(staying, first=1)
+        low = spend * self.low * self._until(staying, chance=0.9)
+        high = spend * self.high * self._until(staying, chance=0.1)
+        return mean, np.minimum(low, mean), np.maximum(high, mean)
 
     def lost_if_gone(self, usual_spend_per_28d: Floats, churn_probability: Floats) -> Floats:
         """Expected spend over `days` of a customer who stays through this period: what leaving would cost."""
@@ -51,9 +58,21 @@ class LifetimeModel:
         return np.maximum(np.nan_to_num(usual_spend_per_28d), 0) * (self.period_days / 28) * self.level
 
     def _sum(self, staying: Floats, first: int) -> Floats:
-        periods = np.arange(max(1, round(self.days / self.period_days)))
-        discount = (1 + self.yearly_discount) ** (-periods * self.period_days / 365)
+        discount = self._discount()
+        periods = np.arange(len(discount))
         return np.asarray((discount * staying[:, None] ** (periods + first)).sum(axis=1), float)
+
+    def _until(self, staying: Floats, chance: float) -> Floats:
+        """Discounted periods that a customer stays through with at least this chance."""
+        within = np.concatenate([[0.0], np.cumsum(self._discount())])
+        with np.errstate(divide="ignore"):
+            periods = np.log(chance) / np.log(np.clip(staying, 0.0, 1.0))
+        periods = np.where(staying >= 1, len(within) - 1, periods)
+        return np.asarray(within[np.clip(periods, 0, len(within) - 1).astype(int)], float)
+
+    def _discount(self) -> Floats:
+        periods = np.arange(max(1, round(self.days / self.period_days)))
+        return np.asarray((1 + self.yearly_discount) ** (-periods * self.period_days / 365), float)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -23,17 +23,20 @@ def folder_name(bundle_id: str) -> str:
     return bundle_id.replace("/", "-")
 
 
-def publish(source: Path, bundles: Path, bundle_id: str) -> Path:
-    """Put the bundle in `source` under `bundles` as `bundle_id` and point CURRENT at it.
+def place(source: Path, bundles: Path, bundle_id: str) -> Path:
+    """Put the bundle in `source` under `bundles` as `bundle_id`; nothing serves it before `point` says so.
 
-    It is first loaded in a child process, since a damaged model text can take a process down with it.
+    It is first loaded in a child process, since a damaged model text can take a process down with it. A folder that
+    already holds the same bundle is left as it is, for someone may be loading it.
 
     Raises
     ------
     Refusal
-        HF403 where the child could not load it; CURRENT is then untouched.
+        HF403 where the child could not load it.
     """
     target = bundles / folder_name(bundle_id)
+    if _sums(target) == _sums(source):
+        return target
     with written_whole(target) as beside:
         shutil.copytree(source, beside)
         child = subprocess.run(
@@ -43,9 +46,21 @@ def publish(source: Path, bundles: Path, bundle_id: str) -> Path:
         if child.returncode != 0:
             last = (child.stderr.strip().splitlines() or ["no message"])[-1]
             raise Refusal("HF403", f"{bundle_id} cannot be loaded (exit {child.returncode}): {last}", "Train it again.")
+    return target
+
+
+def point(bundles: Path, bundle_id: str) -> None:
+    """Make a placed bundle the one that is served."""
     with written_whole(bundles / _POINTER) as pointer:
         pointer.write_text(f"{bundle_id}\n")
-    return target
+
+
+def _sums(folder: Path) -> str:
+    """The checksums of a bundle's folder, which tell one bundle from another; empty where there is none."""
+    try:
+        return (folder / "sums.json").read_text()
+    except OSError:
+        return ""
 
 
 def current_id(bundles: Path) -> str:
@@ -72,6 +87,7 @@ class Follower:
         self.every_seconds = every_seconds
         self._stop = threading.Event()
         self._seen = ""
+        self._told = ""
         self._bundle: Bundle | None = None
         self.look()
         self._thread = threading.Thread(target=self._watch, name="bundle-follower", daemon=True)
@@ -86,13 +102,15 @@ class Follower:
         """Load what CURRENT names, if it has moved."""
         try:
             named = current_id(self.bundles)
-            if named != self._seen:
+            seen = f"{named} {_sums(self.bundles / folder_name(named))}"
+            if seen != self._seen:
                 self._bundle = load_bundle(self.bundles / folder_name(named), named)
-                self._seen = named
+                self._seen = seen
                 log.info("bundle now %s (process %d)", named, os.getpid())
         except Exception as error:
-            if str(error) != self._seen:
+            if str(error) != self._told:
                 log.warning("keeping %s: %s", self._bundle.id if self._bundle else "no bundle", error)
+                self._told = str(error)
 
     def _watch(self) -> None:
         while not self._stop.wait(self.every_seconds):

@@ -22,9 +22,18 @@ QUADRANTS = ("lead", "iron", "gold", "jade")
 TIERS = ("small", "ordinary", "key", "key_top")
 COLUMNS = (
     "days_since_last_purchase", "days_since_first_purchase", "last_gap_days", "purchase_days_182d",
-    "active_weeks_91d", "spend_91d", "spend_182d", "spend_trend_56d_182d",
+    "active_weeks_91d", "spend_91d", "spend_182d", "spend_trend_56d_182d", "usual_spend_per_28d",
 )  # fmt: skip
 """The vector's columns these words are made of."""
+
+
+MARGIN = "usual_margin_per_28d"
+"""Of these columns the one that only shops have which know their costs."""
+
+
+def worth(columns: Mapping[str, Floats]) -> Floats:
+    """What a customer usually brings in 28 days: margin where cost is known, else spend. The risk has no part in it."""
+    return np.nan_to_num(columns.get(MARGIN, columns["usual_spend_per_28d"]))
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Relationship:
     value_edge, growth_edge
         Where current value (spend in 91 days) and growth potential (spend trend) count as high.
     tier_edges
-        Lifetime values from which a customer is ordinary, key, key_top (best 20 %, 5 %, 1 %).
+        Worth from which a customer is ordinary, key, key_top (best 20 %, 5 %, 1 %).
     """
 
     active_within_days: int
@@ -58,16 +67,14 @@ class Relationship:
     growth_edge: float
     tier_edges: tuple[float, float, float]
 
-    def words(
-        self, columns: Mapping[str, Floats], has_bought: npt.NDArray[np.bool_], lifetime_value: Floats
-    ) -> dict[str, Words]:
+    def words(self, columns: Mapping[str, Floats], has_bought: npt.NDArray[np.bool_]) -> dict[str, Words]:
         """`state`, `stage`, `rfm`, `value_quadrant`, `tier`: arrays of shape (rows,)."""
         return {
             "state": self._state(columns, has_bought),
             "stage": self._stage(columns),
             "rfm": self._rfm(columns),
             "value_quadrant": self._quadrant(columns),
-            "tier": np.array(TIERS)[np.searchsorted(self.tier_edges, lifetime_value, side="right")],
+            "tier": np.array(TIERS)[np.searchsorted(self.tier_edges, worth(columns), side="right")],
         }
 
     def _state(self, columns: Mapping[str, Floats], has_bought: npt.NDArray[np.bool_]) -> Words:

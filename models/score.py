@@ -72,9 +72,8 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         lost_if_gone=bundle.lifetime.lost_if_gone(usual, for_value),
         segment=bundle.segmenter.assign(np.column_stack([column[name] for name in bundle.segmenter.features])),
         words=bundle.relationship.words(
-            {name: column[name] for name in relationship.COLUMNS},
+            {name: column[name] for name in (*relationship.COLUMNS, relationship.MARGIN) if name in column},
             vectors.column("has_bought").to_numpy() == 1,
-            value[0],
         ),
     )
 
@@ -116,7 +115,10 @@ def answers(
     scores: Scores, reasons: Sequence[tuple[Reason, ...]], base: float, decisions: Sequence[Decision],
     scored_at: datetime, language: str, warnings: Sequence[str] = (),
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """For each customer the score a CRM receives, as plain data ready for JSON."""
+    """For each customer the score a CRM receives, as plain data ready for JSON.
+
+    Whoever opted out of profiling has no probability, value, segment or relationship.
+    """
     bundle = scores.bundle
     horizon = bundle.definition.horizon_days
     aware = scored_at if scored_at.tzinfo else scored_at.replace(tzinfo=UTC)  # the ledger keeps UTC without a zone
@@ -126,7 +128,6 @@ def answers(
     found = []
     for i, customer in enumerate(scores.customer_ids):
         eligible = bool(scores.eligible[i])
-        segment = bundle.segmenter.segments[scores.segment[i]]
         found.append({
             "customer_id": customer,
             "as_of": scores.cutoff.isoformat(),
@@ -141,24 +142,32 @@ def answers(
             "horizon_days": horizon,
             "label_matures_on": matures,
             "expected_next_purchase": _expected_next_purchase(scores, i) if eligible else None,
-            "lifetime_value": {
+            "lifetime_value": None if scores.opted_out[i] else {
                 "mean": round(float(mean[i]), 2), "low": round(float(low[i]), 2), "high": round(float(high[i]), 2),
                 "days": bundle.lifetime.days,
             },
             "value_at_risk": round(float(scores.churn_probability[i] * scores.lost_if_gone[i]), 2) if eligible else 0.0,
-            "segment": {"id": segment.id, "name": segment.zh if language == "zh" else segment.en},
-            "relationship": {
-                "state": str(scores.words["state"][i]), "stage": str(scores.words["stage"][i]),
-                "tier": str(scores.words["tier"][i]), "unprofitable": False,
-                "value_quadrant": str(scores.words["value_quadrant"][i]), "rfm": str(scores.words["rfm"][i]),
-                "loyalty": None,
-            },
+            "segment": None if scores.opted_out[i] else _segment(scores, i, language),
+            "relationship": None if scores.opted_out[i] else _relationship(scores, i),
             "base": round(base, 9) if eligible else None,
             "reasons": [reason.as_dict() for reason in reasons[i]],
             "decision": {**decisions[i].as_dict(), "valid_until": matures},
             "warnings": list(warnings) + (["opted out of profiling"] if scores.opted_out[i] else []),
         })  # fmt: skip
     return found
+
+
+def _segment(scores: Scores, i: int, language: str) -> dict[str, str]:
+    segment = scores.bundle.segmenter.segments[scores.segment[i]]
+    return {"id": segment.id, "name": segment.zh if language == "zh" else segment.en}
+
+
+def _relationship(scores: Scores, i: int) -> dict[str, Any]:
+    """The relationship words; `unprofitable` is None where costs are unknown, `loyalty` while nothing tells its kind."""
+    names = scores.bundle.model.features
+    margin = scores.X[i, names.index(relationship.MARGIN)] if relationship.MARGIN in names else np.nan
+    words = {name: str(scores.words[name][i]) for name in ("state", "stage", "tier", "value_quadrant", "rfm")}
+    return {**words, "unprofitable": None if np.isnan(margin) else bool(margin < 0), "loyalty": None}
 
 
 def _expected_next_purchase(scores: Scores, i: int) -> str | None:

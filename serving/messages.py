@@ -165,7 +165,7 @@ class RelationshipWords(BaseModel):
     state: str
     stage: str
     tier: str
-    unprofitable: bool
+    unprofitable: bool | None
     value_quadrant: str
     rfm: str
     loyalty: str | None
@@ -222,10 +222,10 @@ class Answer(BaseModel):
     horizon_days: int
     label_matures_on: date
     expected_next_purchase: date | None
-    lifetime_value: Value
+    lifetime_value: Value | None
     value_at_risk: float
-    segment: SegmentOf
-    relationship: RelationshipWords
+    segment: SegmentOf | None
+    relationship: RelationshipWords | None
     base: float | None
     reasons: list[ReasonShown]
     decision: DecisionShown

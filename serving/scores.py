@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from features.check import CheckedTables
+from features.consent import opted_out
 from features.console import Stopwatch
 from features.shop import Shop
 from features.vectors import vectors
@@ -68,9 +67,8 @@ def score_shop(
     )  # fmt: skip
     with watch.step("ledger"):
         write_run(ledger, run, _chunks(parts, decisions, run, tell))
-    taken = [decision for decision in decisions if decision.action != "no_action"]
-    counts = {d.action: sum(1 for other in taken if other.action == d.action) for d in taken}
-    return Scored(run, watch, counts, round(sum(decision.cost for decision in taken), 2))
+    counts = Counter(decision.action for decision in decisions if decision.action != "no_action")
+    return Scored(run, watch, dict(counts), round(sum(decision.cost for decision in decisions), 2))
 
 
 def _chunks(
@@ -83,12 +81,3 @@ def _chunks(
         yield answers(scores, reasons, base, of_chunk, run.scored_at, run.language)
         start += len(scores)
         tell(len(scores), 2 * len(decisions))
-
-
-def opted_out(checked: CheckedTables) -> frozenset[str]:
-    """The customers who object to being scored."""
-    if "profiling_opt_out" not in checked.columns.get("customers", ()):
-        return frozenset()
-    table: pa.Table = pq.read_table(checked.path("customers"), columns=["customer_id", "profiling_opt_out"])
-    flags = zip(*(table.column(name).to_pylist() for name in ("customer_id", "profiling_opt_out")), strict=True)
-    return frozenset(customer for customer, flag in flags if flag == 1)

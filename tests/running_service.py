@@ -24,10 +24,16 @@ from features.store import Store
 from models.keys import create_key
 from models.ledger import Ledger, score_runs, scores
 from models.playbook import read_playbook
-from models.published import current_bundle, publish
+from models.published import current_bundle, place, point
 from serving.scores import score_shop
 
 ROOT = Path(__file__).parents[1]
+
+
+def publish(source: Path, bundles: Path, bundle_id: str) -> None:
+    """Place a bundle and have it served, as promotion does with the registry's alias in between."""
+    place(source, bundles, bundle_id)
+    point(bundles, bundle_id)
 
 
 @dataclass

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running_service import publish
 
 from features.refusal import Refusal
 from models.bundle import load_bundle
-from models.published import Follower, current_bundle, current_id, publish
+from models.published import Follower, current_bundle, current_id
 from training.train import Trained
 
 OLD = Path(__file__).parent / "data" / "bundle-format-1"

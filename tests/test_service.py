@@ -14,12 +14,11 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from running_service import ServedShop, eventually, posted, running, score_again, stored_answers
+from running_service import ServedShop, eventually, posted, publish, running, score_again, stored_answers
 
 from features.check import CheckedTables
 from features.refusal import CODES
 from models.ledger import score_runs
-from models.published import publish
 from serving.messages import Answer, Answers, ProblemDetails
 
 pytestmark = pytest.mark.slow

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from features.catalog import Catalog
 from models.bundle import References
 from models.lifetime import LifetimeModel
-from models.relationship import Relationship, RelationshipRules
+from models.relationship import Relationship, RelationshipRules, worth
 from training.judge import JudgedCutoff
 from training.study import Study
 
@@ -17,24 +19,30 @@ _QUINTILES = (0.2, 0.4, 0.6, 0.8)
 _PYRAMID = (0.80, 0.95, 0.99)  # small, then ordinary, key and key_top begin
 
 
-def fit_lifetime(last: JudgedCutoff, names: tuple[str, ...], study: Study) -> LifetimeModel:
-    """The level and spread of what customers spent in the horizon over what their usual spend promised."""
-    usual = np.maximum(np.nan_to_num(last.X[:, names.index("usual_spend_per_28d")]), 0)
-    promised = usual * (study.churn.horizon_days / 28) * (1 - last.probability["holdfast"])
-    level = float(last.spend.sum() / promised.sum()) if promised.sum() > 0 else 1.0
-    some = promised > 0
-    ratios = last.spend[some] / (promised[some] * level) if level > 0 else np.ones(1)
-    low, high = np.quantile(ratios, [0.1, 0.9])
+def fit_lifetime(judged: Sequence[JudgedCutoff], names: tuple[str, ...], study: Study) -> LifetimeModel:
+    """The level of what customers spent over what their usual spend promised, and its spread among who stayed.
+
+    A customer's judged horizons are added up: that keeps what is lasting about them and lets some of the chance cancel.
+    """
+    usual = np.concatenate([j.X[:, names.index("usual_spend_per_28d")] for j in judged])
+    usual = np.maximum(np.nan_to_num(usual), 0) * (study.churn.horizon_days / 28)
+    staying = 1 - np.concatenate([j.probability["holdfast"] for j in judged])
+    spent = np.concatenate([j.spend for j in judged])
+    promised = float((usual * staying).sum())
+    level = float(spent.sum()) / promised if promised > 0 and spent.sum() > 0 else 1.0
+    stayed = (np.concatenate([j.churned for j in judged]) == 0) & (usual > 0)
+    everyone, who = np.unique(np.concatenate([j.customer_ids for j in judged])[stayed], return_inverse=True)
+    ratios = np.bincount(who, spent[stayed], len(everyone)) / (np.bincount(who, usual[stayed], len(everyone)) * level)
+    low, high = np.quantile(ratios, [0.1, 0.9]) if len(ratios) else (1.0, 1.0)
     return LifetimeModel(
         study.churn.horizon_days, study.value.days, study.value.yearly_discount, level,
-        float(min(low, 1.0)), float(max(high, 1.0)),
+        float(np.clip(low, 0.0, 1.0)), float(max(high, 1.0)),
     )  # fmt: skip
 
 
-def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], lifetime: LifetimeModel, study: Study) -> Relationship:
+def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], study: Study) -> Relationship:
     """Quintiles, medians and the pyramid's edges among the eligible customers of the last judged cut-off."""
     column = {name: last.X[:, j] for j, name in enumerate(names)}
-    value, _, _ = lifetime.value(column["usual_spend_per_28d"], last.probability["holdfast"])
 
     def edges(name: str) -> tuple[float, ...]:
         return tuple(float(edge) for edge in np.nanquantile(column[name], _QUINTILES))
@@ -49,7 +57,7 @@ def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], lifetime: Lifet
         },
         value_edge=float(np.nanmedian(column["spend_91d"])),
         growth_edge=float(np.nanmedian(column["spend_trend_56d_182d"])),
-        tier_edges=tuple(float(edge) for edge in np.quantile(value, _PYRAMID)),  # type: ignore[arg-type]
+        tier_edges=tuple(float(edge) for edge in np.quantile(worth(column), _PYRAMID)),  # type: ignore[arg-type]
     )
 
 

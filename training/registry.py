@@ -33,7 +33,7 @@ from mlflow.types.schema import ColSpec, Schema
 from features.refusal import Refusal
 from features.store import Store
 from models.bundle import Bundle
-from models.published import publish
+from models.published import place, point
 
 MODEL = "churn"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -132,13 +132,14 @@ class Registry:
         return {**found, "bundle": version.bundle_id}
 
     def publish(self, version: Version) -> Path:
-        """Fetch the version's bundle, publish it for serving, and make it the champion."""
+        """Fetch the version's bundle, place it, make it the champion, and only then have it served."""
         with self._reached() as client, tempfile.TemporaryDirectory() as folder:
             fetched = mlflow.artifacts.download_artifacts(
                 run_id=version.run_id, artifact_path="bundle", dst_path=folder
             )
-            target = publish(Path(fetched), self.store.bundles, version.bundle_id)
+            target = place(Path(fetched), self.store.bundles, version.bundle_id)
             client.set_registered_model_alias(MODEL, CHAMPION, version.number)
+            point(self.store.bundles, version.bundle_id)
         return target
 
     @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from features.behavior import CATALOG
 from features.catalog import Catalog
 from features.check import CheckedTables
+from features.consent import opted_out
 from features.console import Stopwatch, progress
 from features.shop import Shop
 from features.store import Store
@@ -46,7 +47,7 @@ def prepare_panel(
     """
     horizon = study.churn.horizon_days
     cutoffs = matured_cutoffs(checked, study.cutoffs, horizon)
-    catalog = CATALOG.available(checked.columns, checked.attributes)
+    catalog = CATALOG.available(checked.columns, checked.attributes).learnable
     with watch.step("vectors"):
         table = vectors(checked, catalog, cutoffs, study.vectors.memory_days, store, study.vectors.threads)
     with watch.step("labels"):
@@ -54,7 +55,9 @@ def prepare_panel(
         X = encode(table, catalog.names, categories)
         labels = silence_labels(checked, table, horizon)
         silence = X[:, catalog.names.index("days_since_last_purchase")]
-        panel = build_panel(table, X, labels, silence <= study.churn.active_within_days, study.minimums)
+        objecting = np.isin(table.column("customer_id").to_pylist(), list(opted_out(checked)))
+        eligible = (silence <= study.churn.active_within_days) & ~objecting
+        panel = build_panel(table, X, labels, eligible, study.minimums)
     return panel, catalog, categories
 
 
@@ -75,7 +78,7 @@ def fit_bundle(shop: Shop, study: Study, checked: CheckedTables, store: Store | 
         newest = panel.X[panel.at(cutoffs[-1])]
         segmenter = fit_segments(newest, catalog.names, study.segments, study.fit.seed)
     base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
-    lifetime = fit_lifetime(last, catalog.names, study)
+    lifetime = fit_lifetime(judgment.judged, catalog.names, study)
     definition = ChurnDefinition(study.churn.definition, study.churn.horizon_days, study.churn.active_within_days)
     bundle = Bundle(
         definition=definition,
@@ -84,7 +87,7 @@ def fit_bundle(shop: Shop, study: Study, checked: CheckedTables, store: Store | 
         catalog=catalog,
         model=model,
         segmenter=segmenter,
-        relationship=fit_relationship(last, catalog.names, lifetime, study),
+        relationship=fit_relationship(last, catalog.names, study),
         lifetime=lifetime,
         references=fit_references(catalog, panel.X, last, base_rate, study),
         card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, len(cutoffs)),

@@ -30,6 +30,9 @@ _add("last_purchase_day_spend", "sum(case when next_age is null then amount end)
 _add("fading_spend_{w}d", "sum(amount * exp(-ratio(age, {w})))", windows=(14, 56), driver="spending_less", unit="money", missing="0", plain=False,
      meaning="Money spent, each amount counting less the older it is (time constant {w} days)", meaning_zh="按时间衰减的消费（时间常数{w}天）",
      en="Recent spend, weighed by freshness over {w} days, comes to {value}; typical is {usual}.", zh="按{w}天新鲜度加权的近期消费为{value}；一般客户为{usual}。")
+_add("usual_margin_per_28d", "ratio(28 * sum(amount - cost), case when max(age) < 28 then 28 else max(age) end)", driver="spending_level", unit="money",
+     needs=("transactions.cost",), meaning="Money earned per 28 days since the first purchase in memory, if that is at least 28 days ago; else all of it", meaning_zh="平均每28天的毛利",
+     en="Usually earns us {value} in four weeks; typical is {usual}.", zh="平时每四周带来毛利{value}；一般客户为{usual}。")
 _add("margin_{w}d", "sum(case when age <= {w} then amount - cost end)", windows=(91, 182), driver="spending_level", unit="money",
      needs=("transactions.cost",), meaning="Money earned on goods in the last {w} days", meaning_zh="近{w}天的毛利",
      en="Earned us {value} in the last {w} days; typical is {usual}.", zh="近{w}天带来毛利{value}；一般客户为{usual}。")
