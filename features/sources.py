@@ -20,6 +20,11 @@ def connect(memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def quoted(path: Path) -> str:
+    """A path as SQL text, whatever its name holds."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
 def row_column(name: str) -> str:
     """The column that numbers the rows of file `name`, from 1 after any header."""
     return f"{name}_row"
@@ -51,14 +56,13 @@ def _relation(connection: duckdb.DuckDBPyConnection, shop: Shop, name: str, loca
     path = Path(file) if Path(file).is_absolute() else shop.folder / file
     if not path.exists():
         raise Refusal("HF201", f"files.{name}: {path} is not there.", "Correct the path in shop.toml.")
-    quoted = "'" + str(path).replace("'", "''") + "'"
     match path.suffix.lower():
         case ".parquet" | ".pq":
-            return f"read_parquet({quoted})"
+            return f"read_parquet({quoted(path)})"
         case ".csv" | ".tsv" | ".txt" | ".gz":
-            return f"read_csv({quoted}, all_varchar = true, header = true, null_padding = false)"
+            return f"read_csv({quoted(path)}, all_varchar = true, header = true, null_padding = false)"
         case ".duckdb" | ".db":
-            connection.execute(f'attach {quoted} as "{name}_db" (read_only)')
+            connection.execute(f'attach {quoted(path)} as "{name}_db" (read_only)')
             return f'"{name}_db".main."{table or name}"'
         case other:
             raise Refusal(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -15,8 +16,9 @@ import pyarrow.parquet as pq
 from features.catalog import Catalog, Feature
 from features.check import CheckedTables
 from features.events import TABLES
-from features.snapshot import day_date, day_number
-from features.sources import connect
+from features.refusal import Refusal
+from features.snapshot import day_number
+from features.sources import connect, quoted
 from features.store import Store, written_whole
 
 _RATIO = "create macro ratio(a, b) as case when b = 0 then null else cast(a as double) / cast(b as double) end"
@@ -102,10 +104,45 @@ def _compute(
         connection.execute(_RATIO)
         _view_tables(connection, checked)
         _set_cutoffs(connection, cutoffs, memory_days)
-        for name, sql in catalog.reductions.items():
-            connection.execute(f"create temp table {name} as {sql}")
-        query = f"{vector_query(catalog)} order by cutoff, customer_id"
-        return connection.sql(query).to_arrow_table()
+        connection.execute(f"set allowed_directories = [{quoted(checked.folder.absolute())}]")
+        with _only_reading(connection, catalog):
+            for name, sql in catalog.reductions.items():
+                connection.execute(f"create temp table {name} as {sql}")
+            query = f"{vector_query(catalog)} order by cutoff, customer_id"
+            return connection.sql(query).to_arrow_table()
+
+
+@contextmanager
+def _only_reading(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Iterator[None]:
+    """For the SQL that a bundle brings: nothing but SELECTs, on a database locked off from other files.
+
+    Raises
+    ------
+    Refusal
+        HF402 for a text that is not one SELECT, for a name that is more than a name, and for SQL that asks for what
+        is not there or not allowed.
+    """
+    names = [*catalog.reductions, *(f.sql for f in catalog.features if f.relation == "attributes")]
+    odd = [name for name in names if not name.isidentifier()]
+    if odd:
+        raise Refusal("HF402", f"the catalog names a column {odd[0]!r}.", "Publish the bundle again.")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    try:
+        for name, sql in {**catalog.reductions, **catalog.relations, "vector": vector_query(catalog)}.items():
+            kinds = [statement.type for statement in connection.extract_statements(sql)]
+            if kinds != [duckdb.StatementType.SELECT]:
+                raise Refusal("HF402", f"the catalog's SQL of {name} is not one SELECT.", "Publish the bundle again.")
+        yield
+    except (
+        duckdb.ParserException,
+        duckdb.BinderException,
+        duckdb.CatalogException,
+        duckdb.PermissionException,
+    ) as error:
+        raise Refusal(
+            "HF402", f"the catalog's SQL cannot be run: {str(error).splitlines()[0]}", "Publish the bundle again."
+        ) from None  # fmt: skip
 
 
 def _view_tables(connection: duckdb.DuckDBPyConnection, checked: CheckedTables) -> None:
@@ -116,7 +153,7 @@ def _view_tables(connection: duckdb.DuckDBPyConnection, checked: CheckedTables) 
             name if name in have else f"cast(null as {kind}) as {name}" for name, kind in table.checked_schema.items()
         ]
         columns += [name for name in have if name.startswith("attribute_")]
-        source = f"read_parquet('{checked.path(table.name)}')" if have else "(select 1 where false)"
+        source = f"read_parquet({quoted(checked.path(table.name).absolute())})" if have else "(select 1 where false)"
         connection.execute(f"create view {table.name} as select {', '.join(columns)} from {source}")
 
 
@@ -148,13 +185,13 @@ class LiveVectors:
             self._connection.execute(f"create table {table.name} ({spec})")
             self._schemas[table.name] = pa.schema([(name, _ARROW[kind]) for name, kind in columns.items()])
         self._connection.execute("create table cutoffs (cutoff integer, memory_days integer)")
-        for name, sql in catalog.reductions.items():
-            self._connection.execute(f"create view {name} as {sql}")
         # DuckDB 2.0.0 plans this prepared statement anew at each execution, 25 of 45 ms in the optimizer; a customer's
         # few rows need no better plan than the one written down.
         self._connection.execute("pragma disable_optimizer")
-        self._connection.execute("set enable_external_access = false")
-        self._connection.execute(f"prepare vector as {vector_query(catalog)}")
+        with _only_reading(self._connection, catalog):
+            for name, sql in catalog.reductions.items():
+                self._connection.execute(f"create view {name} as {sql}")
+            self._connection.execute(f"prepare vector as {vector_query(catalog)}")
 
     def vector(self, tables: Mapping[str, Sequence[Mapping[str, Any]]], cutoff: date) -> dict[str, Any] | None:
         """The vector of the customer whose checked rows these are; None without any row before the cut-off.
@@ -184,8 +221,3 @@ class LiveVectors:
 
 
 _ARROW = {"varchar": pa.string(), "integer": pa.int32(), "double": pa.float64()}
-
-
-def cutoffs_of(table: pa.Table) -> list[date]:
-    """The cut-offs a vectors table holds, in order."""
-    return [day_date(day) for day in sorted(set(table.column("cutoff").to_pylist()))]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from by_hand import (
     Rows,
     Vector,
     all_the_same,
+    checked_by_hand,
     same,
     vectors_by_hand,
 )
@@ -33,7 +36,7 @@ from features.events import TABLES
 from features.refusal import Refusal
 from features.snapshot import day_number
 from features.store import Store
-from features.vectors import KEYS, LiveVectors, cutoffs_of, vectors
+from features.vectors import KEYS, LiveVectors, vectors
 
 # ---- the laws of time -----------------------------------------------------------------------------------------------
 
@@ -233,6 +236,49 @@ def test_the_live_database_reaches_no_file(example_catalog: Catalog, tmp_path: P
         live._connection.execute(f"copy transactions to '{tmp_path / 'leak.csv'}'")
 
 
+def _tampered(text: str, where: str) -> Catalog:
+    """The whole catalog with `text` put after the SQL of one reduction, one relation or one feature."""
+    if where == "feature":
+        first = ALL.features[0]
+        return replace(ALL, features=(replace(first, sql=f"{first.sql} {text}"), *ALL.features[1:]))
+    texts = getattr(ALL, where)
+    name = next(iter(texts))
+    return replace(ALL, **{where: {**texts, name: f"{texts[name]} {text}"}})
+
+
+@pytest.mark.parametrize("door", ["live", "batch"])
+@pytest.mark.parametrize("where", ["reductions", "relations", "feature"])
+def test_a_catalog_whose_sql_is_more_than_one_select_is_refused_and_does_nothing(
+    where: str, door: str, tmp_path: Path
+) -> None:
+    leak = tmp_path / "leak.csv"
+    catalog = _tampered(f"; copy (select 1) to '{leak}'", where)
+    with pytest.raises(Refusal, match="HF402"):
+        LiveVectors(catalog, MEMORY) if door == "live" else vectors(
+            checked_by_hand(tmp_path, {}), catalog, [CUTOFF], MEMORY
+        )
+    assert not leak.exists()
+
+
+@pytest.mark.parametrize("door", ["live", "batch"])
+def test_a_select_that_reads_another_file_is_refused(door: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("customer_id,day\nx,1\n")
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    catalog = replace(ALL, reductions={**ALL.reductions, "customer_days": f"select * from read_csv('{secret}')"})
+    with pytest.raises(Refusal, match=re.escape("HF402 the catalog's SQL cannot be run: ")):
+        LiveVectors(catalog, MEMORY) if door == "live" else vectors(
+            checked_by_hand(tables, {}), catalog, [CUTOFF], MEMORY
+        )
+
+
+def test_a_name_that_is_more_than_a_name_is_refused(tmp_path: Path) -> None:
+    catalog = replace(ALL, reductions={"a as select 1; drop table transactions; --": "select 1"})
+    with pytest.raises(Refusal, match="HF402 the catalog names a column 'a as select 1"):
+        LiveVectors(catalog, MEMORY)
+
+
 # ---- the table ------------------------------------------------------------------------------------------------------
 
 
@@ -244,7 +290,6 @@ def test_the_table_is_ordered_typed_and_named_as_the_catalog(checked: CheckedTab
     assert {name: table.schema.field(name).type for name in example_catalog.names} == types
     keys = list(zip(table["cutoff"].to_pylist(), table["customer_id"].to_pylist(), strict=True))
     assert keys == sorted(set(keys))
-    assert cutoffs_of(table) == sorted(cutoffs)
 
 
 def test_a_cut_off_where_nothing_is_known_is_refused(checked: CheckedTables, example_catalog: Catalog) -> None:
