@@ -22,7 +22,7 @@ from features.raw_values import NUMERIC, typed_value, wrong_value
 from features.refusal import Refusal, did_you_mean
 from features.shop import Shop, TableSource
 from features.snapshot import day_date
-from features.sources import connect, fingerprint_of_sources, main_file, open_files, row_column
+from features.sources import connect, fingerprint_of_sources, main_file, open_files, quoted, row_column
 from features.store import Store, written_whole
 
 FORMAT = 2  # of the checked tables; a change makes every table be read again
@@ -359,7 +359,7 @@ class _Reader:
         )
         self.columns[table.name] = tuple(column.checked_name for column in present)
         self.connection.execute(
-            f"copy checked_{table.name} to '{self.folder / table.name}.parquet' (format parquet, compression zstd)"
+            f"copy checked_{table.name} to {quoted(self.folder / f'{table.name}.parquet')} (format parquet, compression zstd)"
         )
 
     def _write_quarantine(self, table: Table, quarantined: int) -> str | None:
@@ -370,7 +370,7 @@ class _Reader:
         with written_whole(file) as beside:
             self.connection.execute(
                 f'copy (select row_number as "row", "column", value, reason from bad_{table.name}'
-                f" order by row_number) to '{beside}' (format csv, header true)"
+                f" order by row_number) to {quoted(beside)} (format csv, header true)"
             )
         return str(file)
 
