@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from features.catalog import DRIVERS
+from features.raw_values import LARGEST_NUMBER
 from models.relationship import QUADRANTS, TIERS
 from models.runs import SORTS
 
@@ -38,10 +39,17 @@ def _possible(moment: datetime) -> datetime:
     return moment
 
 
+def _within(value: object) -> object:
+    if isinstance(value, int | float) and not abs(value) <= LARGEST_NUMBER:
+        raise ValueError(f"should lie between -{LARGEST_NUMBER:.0e} and {LARGEST_NUMBER:.0e}")
+    return value
+
+
 Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
 Moment = Annotated[datetime, BeforeValidator(_parsed), AfterValidator(_possible)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1024)]
+Attribute = Annotated[Number | Text | None, BeforeValidator(_within)]  # told once, not for each type it is not
 
 
 class ScoreRequest(Message):
@@ -106,7 +114,7 @@ class Customer(Message):
     consent: Text | None = None
     profiling_opt_out: bool | None = None
     language: Text | None = None
-    attributes: dict[str, Number | Text | None] = Field(default={}, max_length=200)
+    attributes: dict[str, Attribute] = Field(default={}, max_length=200)
 
 
 class EventsRequest(Message):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
@@ -82,11 +81,7 @@ class Readings:
         text = answer_of(present.ledger, present.run().run_id, request.path_params["customer_id"])
         if text is None:
             raise unknown_customer()
-        answer = json.loads(text)
-        kept = ("customer_id", "as_of", "bundle", "eligible", "churn_probability", "base", "reasons")
-        probability = answer["churn_probability"]
-        odds = None if probability is None else math.log(probability / (1 - probability))
-        return _json({**{name: answer[name] for name in kept}, "log_odds": odds})
+        return _json(explanation_of(json.loads(text)))
 
     def model_card(self, _: Request) -> Response:
         """How the published bundle was learned and judged."""
@@ -95,6 +90,13 @@ class Readings:
             "bundle": bundle.id, "definition": asdict(bundle.definition), "trained_until": bundle.trained_until,
             "memory_days": bundle.memory_days, "columns": len(bundle.catalog.features), "card": bundle.card,
         })  # fmt: skip
+
+
+def explanation_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an answer says why; the log-odds are summed, since a probability that rounds to 1 no longer has any."""
+    kept = ("customer_id", "as_of", "bundle", "eligible", "churn_probability", "base", "reasons")
+    odds = answer["base"] + sum(reason["push"] for reason in answer["reasons"]) if answer["eligible"] else None
+    return {**{name: answer[name] for name in kept}, "log_odds": odds}
 
 
 def unknown_customer() -> Refusal:

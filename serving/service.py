@@ -118,7 +118,7 @@ class Holdfast:
             answer = self.scorer().answer(request, datetime.now(UTC))
         except Exception as error:
             return failure(error)
-        return Response(to_json(answer), media_type=JSON)
+        return Response(to_json(answer, inf_nan_mode="null"), media_type=JSON)
 
     if os.environ.get("HOLDFAST_BENCH") == "1":
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -113,6 +114,37 @@ def test_another_customers_row_is_refused(shop: Shop) -> None:
     row = {"customer_id": "b", "timestamp": "2025-02-01", "amount": 1}
     with pytest.raises(Refusal, match=r"HF604 transactions\[0\].customer_id is another customer's"):
         posted_tables(request(transactions=[row]), shop, CATALOG, CUTOFF)
+
+
+@pytest.mark.parametrize("number", [1.1e12, -1.1e12, 1e300, 10**400])
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [
+        ("transactions.0.amount", lambda x: {"transactions": [{"timestamp": "2025-02-01", "amount": x}]}),
+        (
+            "interactions.0.value",
+            lambda x: {"interactions": [{"timestamp": "2025-02-01", "kind": "visit", "value": x}]},
+        ),
+        ("offers.0.cost", lambda x: {"offers": [{"timestamp": "2025-02-01", "action": "call", "cost": x}]}),
+        ("customer.attributes.age", lambda x: {"customer": {"attributes": {"age": x}}}),
+    ],
+)
+def test_a_number_beyond_the_possible_is_refused_by_its_field(
+    place: str, content: Callable[[float], dict[str, Any]], number: float
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        EventsRequest.model_validate_json(json.dumps({"customer_id": "a", "transactions": [], **content(number)}))
+
+    [error] = refused.value.errors(include_url=False)
+    assert place == ".".join(str(part) for part in error["loc"])
+
+
+@pytest.mark.parametrize("number", [1e12, -1e12, 0, 41])
+def test_a_number_at_the_limit_is_taken(number: float) -> None:
+    row = {"timestamp": "2025-02-01", "amount": number}
+    found = request(transactions=[row], customer={"attributes": {"age": number}})
+
+    assert (number, number) == (found.transactions[0].amount, found.customer.attributes["age"])
 
 
 def test_attributes_are_the_bundles_and_of_its_kinds(shop: Shop) -> None:

@@ -15,6 +15,7 @@ from running_service import ServedShop, stored_answers
 
 from serving.exports import CHURN_LIST_COLUMNS
 from serving.messages import ChurnListPage, Explanation, ModelCard
+from serving.readings import explanation_of
 
 pytestmark = pytest.mark.slow
 
@@ -101,6 +102,17 @@ def test_base_and_pushes_add_up_to_the_log_odds(served: ServedShop, client: http
         assert found.log_odds == pytest.approx(found.base + sum(r.push for r in found.reasons), abs=1e-6)
         assert found.churn_probability == pytest.approx(1 / (1 + math.exp(-found.log_odds)), abs=1e-9)
         assert all(reason.sentence for reason in found.reasons)
+
+
+@pytest.mark.parametrize(("probability", "odds"), [(1.0, 40.5), (0.0, 40.5), (None, None)])
+def test_the_log_odds_of_a_probability_that_rounds_to_certainty_are_told(probability, odds) -> None:
+    answer = {
+        "customer_id": "a", "as_of": "2024-05-01", "bundle": "churn/1", "eligible": probability is not None,
+        "churn_probability": probability, "base": -1.5 if probability is not None else None,
+        "reasons": [{"push": 30.0}, {"push": 12.0}] if probability is not None else [],
+    }  # fmt: skip
+
+    assert odds == explanation_of(answer)["log_odds"]
 
 
 def test_the_model_card_tells_what_is_published(client: httpx.Client) -> None:
