@@ -12,6 +12,7 @@ CODES: dict[str, str] = {
     "HF103": "a settings file has an unknown key",
     "HF104": "a setting has a value that cannot be used",
     "HF105": "the folder already holds a shop",
+    "HF106": "a file or folder cannot be read or written",
     # 2xx: the tables a shop brings
     "HF201": "a table's file is absent or unreadable",
     "HF202": "a table lacks a column",
@@ -31,6 +32,7 @@ CODES: dict[str, str] = {
     "HF403": "a bundle cannot be loaded",
     "HF404": "the registry does not know this bundle or alias",
     "HF405": "the MLflow store cannot be reached",
+    "HF406": "the published bundle is of another shop",
     # 5xx: the ledger
     "HF501": "the ledger cannot be reached",
     "HF502": "the ledger is locked by another writer",

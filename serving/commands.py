@@ -14,12 +14,14 @@ import typer
 
 from features.check import check_tables
 from features.console import Stopwatch, answer, progress, say, show_table
+from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store
+from models.bundle import Bundle
 from models.keys import SCOPES, create_key, list_keys, revoke_key
 from models.ledger import Ledger, utc_now
 from models.playbook import read_playbook
-from models.published import current_bundle, current_id
+from models.published import current_bundle
 from models.runs import all_answers
 from serving.exports import write_churn_list
 
@@ -49,6 +51,7 @@ def score(
     settings, playbook = read_shop(shop), read_playbook(shop)
     with watch.step("bundle"):
         bundle = current_bundle(store.bundles)
+        _require_own(bundle, settings.name)
     with watch.step("check"):
         checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
     day = cutoff.date() if cutoff else checked.known_until
@@ -89,9 +92,10 @@ def serve(
 
     Example: holdfast serve --shop demo-shop --port 3000
     """
-    read_shop(shop), read_playbook(shop)  # a mistake in them is told here, not by a worker
-    store = local_store()
-    bundle = current_id(store.bundles)
+    settings, store = read_shop(shop), local_store()
+    read_playbook(shop)  # a mistake in it is told here, not by a worker
+    bundle = current_bundle(store.bundles)
+    _require_own(bundle, settings.name)
     Ledger(store.ledger_url).migrate()
     environment = {
         **os.environ, "HOLDFAST_SHOP": str(shop.absolute()), "HOLDFAST_WORKERS": str(workers),
@@ -103,8 +107,18 @@ def serve(
         "--host", host, "--port", str(port), "--timeout-graceful-shutdown", str(drain_seconds),
         "--working-dir", str(Path(__file__).resolve().parents[1]),
     ]  # fmt: skip
-    say(f"Serving {bundle} on http://{host}:{port} (Ctrl-C ends it). API description: /openapi.json")
+    say(f"Serving {bundle.id} on http://{host}:{port} (Ctrl-C ends it). API description: /openapi.json")
     os.execve(command[0], command, environment)  # the service takes this process's place, and so its signals
+
+
+def _require_own(bundle: Bundle, shop: str) -> None:
+    """Refuse (HF406) a bundle that was trained on another shop's customers."""
+    trained_on = bundle.card.get("shop")
+    if trained_on != shop:
+        raise Refusal(
+            "HF406", f"{bundle.id} was trained on the shop {trained_on!r}, not on {shop!r}.",
+            "Give each shop a store of its own with HOLDFAST_STORE, or train and promote for this one.",
+        )  # fmt: skip
 
 
 def show_churn_list(file: Path, most: int) -> None:

@@ -24,6 +24,7 @@ from training.study import Study
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SOURCES = [p for room in ("features", "models", "training", "serving") for p in (ROOT / room).rglob("*.py")]
+SOURCES.append(ROOT / "holdfast.py")
 
 
 def commands() -> dict[str, typer.models.CommandInfo | object]:
@@ -107,9 +108,7 @@ def test_every_driver_has_words_in_both_languages() -> None:
 
 def test_every_environment_variable_is_in_the_readme() -> None:
     read = {
-        name
-        for path in [*SOURCES, ROOT / "holdfast.py"]
-        for name in re.findall(r"\"(HOLDFAST_[A-Z_]+)\"", path.read_text(encoding="utf-8"))
+        name for path in SOURCES for name in re.findall(r"\"(HOLDFAST_[A-Z_]+)\"", path.read_text(encoding="utf-8"))
     }
 
     assert not {name for name in read if name not in README} - {"HOLDFAST_BENCH"}

@@ -12,6 +12,7 @@ from features.console import Stopwatch
 from features.refusal import Refusal
 from features.shop import Shop
 from features.store import Store
+from training.fit_segments import fit_segments
 from training.study import Study
 from training.train import Trained, fit_bundle
 
@@ -60,6 +61,26 @@ def test_segments_have_distinct_names_and_cover_everyone(trained: Trained) -> No
     assert len({s.en for s in segments}) == len({s.zh for s in segments}) == len(segments)
     assert sum(s.share for s in segments) == pytest.approx(1)
     assert [f"S{k + 1}" for k in range(len(segments))] == [s.id for s in segments]
+
+
+def test_segments_keep_their_identity_over_a_retraining(trained: Trained, study: Study) -> None:
+    """On redrawn customers the groups found again keep id and names, whatever their order; a new group gets a new id."""
+    before, names = trained.bundle.segmenter, trained.bundle.catalog.names
+    X = trained.panel.X[trained.panel.at(trained.bundle.trained_until)]
+    drawn = X[np.random.default_rng(1).integers(0, len(X), len(X))]
+    again = fit_segments(drawn, names, study.segments, 99, before)
+    known = {segment.id: segment.en for segment in before.segments}
+    kept = [segment for segment in again.segments if segment.id in known]
+
+    assert len(kept) >= 2
+    assert all(known[segment.id] == segment.en for segment in kept)
+    assert len({segment.id for segment in again.segments}) == len(again.segments)
+    where = [
+        before.assign(X[:, [names.index(f) for f in before.features]]),
+        again.assign(X[:, [names.index(f) for f in again.features]]),
+    ]
+    ids = [np.array([s.id for s in fitted.segments])[w] for fitted, w in zip((before, again), where, strict=True)]
+    assert (ids[0] == ids[1]).mean() > 0.6
 
 
 def test_a_customer_alone_is_in_the_segment_they_are_in_among_others(trained: Trained) -> None:

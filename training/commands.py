@@ -33,11 +33,12 @@ def train(shop: ShopFolder = Path(), as_json: AsJson = False) -> None:
     watch = Stopwatch()
     store = local_store()
     with watch.step("import"):
+        from training.champion import present_champion
         from training.train import fit_bundle, register
     settings, study = read_shop(shop), read_study(shop)
     with watch.step("check"):
         checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
-    trained = fit_bundle(settings, study, checked, store, watch)
+    trained = fit_bundle(settings, study, checked, store, watch, present_champion(settings, store))
     bundle_id = register(settings, study, checked, store, trained, watch)
     found = trained.judgment.as_dict(bundle_id)
     show_judgment(found)

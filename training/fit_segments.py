@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
@@ -15,6 +17,7 @@ from training.study import SegmentSettings
 
 Floats = npt.NDArray[np.float64]
 _REFITS = 8
+_SAME = 1.0  # spreads between centroids within which a segment is the former one
 _NEARLY = 0.05  # stabilities this near are told apart by silhouette
 
 # column: logged, and how a segment far above or far below the middle of it is called
@@ -31,8 +34,13 @@ _WORDS: dict[str, tuple[bool, tuple[str, str], tuple[str, str]]] = {
 }
 
 
-def fit_segments(X: Floats, names: Sequence[str], settings: SegmentSettings, seed: int) -> Segmenter:
-    """A segmenter over the behaviour columns that this catalog has, numbered from the biggest spenders down."""
+def fit_segments(
+    X: Floats, names: Sequence[str], settings: SegmentSettings, seed: int, before: Segmenter | None = None
+) -> Segmenter:
+    """A segmenter over the behaviour columns that this catalog has, numbered from the biggest spenders down.
+
+    Segments near those of `before`, the one now in use, keep their id and names; others get new ids.
+    """
     features = tuple(name for name in _WORDS if name in names)
     columns = X[:, [list(names).index(name) for name in features]]
     logged = tuple(_WORDS[name][0] for name in features)
@@ -47,10 +55,16 @@ def fit_segments(X: Floats, names: Sequence[str], settings: SegmentSettings, see
     order = np.argsort(-fitted.cluster_centers_[:, by_spend], kind="stable")
     centroids = fitted.cluster_centers_[order]
     labels = np.argsort(order)[fitted.labels_]
+    kept = _kept(segmenter, centroids, before)
+    unused = (f"S{k}" for k in count(1) if f"S{k}" not in {s.id for s in (before.segments if before else ())})
     segments = []
     for k, (en, zh) in enumerate(_names(features, centroids)):
         profile = {name: float(np.nan_to_num(np.nanmedian(columns[labels == k, j]))) for j, name in enumerate(features)}
-        segments.append(Segment(f"S{k + 1}", en, zh, float((labels == k).mean()), profile))
+        same = kept.get(k)
+        known = (same.id, same.en, same.zh) if same else (next(unused), en, zh)
+        if any(known[1] == other.en for other in segments):  # a former name that now fits another group too
+            known = (known[0], f"{known[1]} ({known[0]})", f"{known[2]}（{known[0]}）")
+        segments.append(Segment(*known, float((labels == k).mean()), profile))
     return Segmenter(
         features, logged, segmenter.center, segmenter.scale,
         tuple(tuple(row) for row in centroids.tolist()), tuple(segments),
@@ -75,6 +89,17 @@ def _best_number(Z: Floats, settings: SegmentSettings, seed: int) -> KMeans:
     best = max(stability for stability, _, _ in found)
     near = [entry for entry in found if entry[0] >= best - _NEARLY]
     return max(near, key=lambda entry: entry[1])[2]
+
+
+def _kept(segmenter: Segmenter, centroids: Floats, before: Segmenter | None) -> dict[int, Segment]:
+    """Which of the new centroids is which former segment: the matching of least distance, near ones only."""
+    if before is None or before.features != segmenter.features or before.logged != segmenter.logged:
+        return {}
+    plain = np.array(before.centroids) * np.array(before.scale) + np.array(before.center)
+    former = (plain - np.array(segmenter.center)) / np.array(segmenter.scale)
+    distance = np.linalg.norm(centroids[:, None, :] - former[None], axis=2)
+    pairs = zip(*linear_sum_assignment(distance), strict=True)
+    return {int(new): before.segments[old] for new, old in pairs if distance[new, old] < _SAME}
 
 
 def _names(features: Sequence[str], centroids: Floats) -> list[tuple[str, str]]:

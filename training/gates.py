@@ -37,20 +37,22 @@ def gates(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, rul
             )
         )
     if champion is not None and champion["bundle"] != challenger["bundle"]:
-        if champion["cutoffs"] == challenger["cutoffs"]:
-            mine, theirs = (j["models"]["holdfast"]["log_loss"]["value"] for j in (challenger, champion))
-            worse = mine - theirs
-            found.append(
-                Gate(
-                    f"no worse than {champion['bundle']}", worse <= rules.max_log_loss_worsening,
-                    f"log loss is {mine:.4f} against {theirs:.4f}; wanted at most {rules.max_log_loss_worsening} more",
-                )
-            )  # fmt: skip
-        else:
-            found.append(
-                Gate(
-                    f"no worse than {champion['bundle']}", True,
-                    "not compared: it was judged on other cut-offs than the challenger",
-                )
-            )  # fmt: skip
+        found.append(_against(champion, challenger, rules))
     return found
+
+
+def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: Gates) -> Gate:
+    """Log loss against the champion's: on cut-offs new to it, else as both were judged on the same ones."""
+    name = f"no worse than {champion['bundle']}"
+    beside = challenger.get("against_champion")
+    if beside and beside["bundle"] == champion["bundle"]:
+        mine, theirs, where = beside["challenger_log_loss"], beside["log_loss"], ", ".join(beside["cutoffs"])
+    elif champion["cutoffs"] == challenger["cutoffs"]:
+        mine, theirs = (j["models"]["holdfast"]["log_loss"]["value"] for j in (challenger, champion))
+        where = "the cut-offs that both were judged on"
+    else:
+        return Gate(name, False, "no cut-off is new to the champion or was judged for both; wait for labels to mature")
+    because = (
+        f"log loss is {mine:.4f} against {theirs:.4f} on {where}; wanted at most {rules.max_log_loss_worsening} more"
+    )
+    return Gate(name, mine - theirs <= rules.max_log_loss_worsening, because)

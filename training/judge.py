@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,6 +20,7 @@ from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
 DRAWS = 1000
+_BLOCK = 50
 _LEVELS = (0.025, 0.975)
 
 
@@ -45,6 +46,7 @@ class Judgment:
     paired: dict[str, dict[str, dict[str, float]]]
     grade: str
     grade_because: str
+    against_champion: dict[str, Any] | None = None
 
     def as_dict(self, bundle_id: str) -> dict[str, Any]:
         last = self.judged[-1]
@@ -61,6 +63,7 @@ class Judgment:
             "paired": self.paired,
             "grade": self.grade,
             "grade_because": self.grade_because,
+            "against_champion": self.against_champion,
         }
 
 
@@ -73,11 +76,7 @@ def judge(
     for split in splits:
         judged.append(_judge_cutoff(panel, split, catalog, settings))
         tell()
-    drawn = _draw_customers(judged, settings.seed)
-    means = {
-        name: {measure: _over_cutoffs(judged, name, measure, drawn) for measure in MEASURES}
-        for name in ("holdfast", *BASELINES)
-    }
+    means = _measured(judged, settings.seed)
     models = {
         name: {
             measure: {
@@ -111,24 +110,35 @@ def _judge_cutoff(panel: Panel, split: Split, catalog: Catalog, settings: FitSet
     )  # fmt: skip
 
 
-def _draw_customers(judged: Sequence[JudgedCutoff], seed: int) -> list[Floats]:
-    """Bootstrap weights per cut-off, shape (1 + DRAWS, rows): the first all ones, then customers drawn whole.
+def _draws(judged: Sequence[JudgedCutoff], seed: int) -> Iterator[list[Floats]]:
+    """Bootstrap weights per cut-off, shape (draws, rows): first one draw of all ones, then blocks of customers drawn.
 
-    A customer drawn twice counts twice at every cut-off.
+    A customer drawn twice counts twice at every cut-off. Blocks, so that a large shop's draws fit in memory.
     """
     everyone, where = np.unique(np.concatenate([j.customer_ids for j in judged]), return_inverse=True)
-    random = np.random.default_rng(seed)
-    counts = random.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)), size=DRAWS)
-    weights = np.vstack([np.ones(len(everyone)), counts])
     ends = np.cumsum([len(j.churned) for j in judged])[:-1]
-    return [weights[:, part] for part in np.split(where, ends)]
+    random = np.random.default_rng(seed)
+    yield [np.ones((1, len(j.churned))) for j in judged]
+    for size in [_BLOCK] * (DRAWS // _BLOCK):
+        counts = random.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)), size=size)
+        yield [counts[:, part].astype(float) for part in np.split(where, ends)]
 
 
-def _over_cutoffs(judged: Sequence[JudgedCutoff], name: str, measure: str, drawn: Sequence[Floats]) -> Floats:
-    """Shape (cut-offs, 1 + DRAWS): the measure itself, then its bootstrap draws."""
-    return np.array(
-        [MEASURES[measure](j.churned, j.probability[name], weights) for j, weights in zip(judged, drawn, strict=True)]
-    )
+def _measured(judged: Sequence[JudgedCutoff], seed: int) -> dict[str, dict[str, Floats]]:
+    """By model and measure, shape (cut-offs, 1 + DRAWS): the measure itself, then its bootstrap draws."""
+    blocks: dict[str, dict[str, list[Floats]]] = {n: {m: [] for m in MEASURES} for n in ("holdfast", *BASELINES)}
+    for weights in _draws(judged, seed):
+        for name, of_model in blocks.items():
+            for measure, found in of_model.items():
+                found.append(
+                    np.array(
+                        [
+                            MEASURES[measure](j.churned, j.probability[name], drawn)
+                            for j, drawn in zip(judged, weights, strict=True)
+                        ]
+                    )
+                )
+    return {n: {m: np.concatenate(found, axis=1) for m, found in of.items()} for n, of in blocks.items()}
 
 
 def _summary(values: Floats) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from features.vectors import vectors
 from models.bundle import Bundle, ChurnDefinition
 from models.churn import encode
 from training.card import model_card
+from training.champion import against_champion
 from training.fit_churn import fit_categories, fit_champion, fit_split
 from training.fit_segments import fit_segments
 from training.fit_value import fit_lifetime, fit_references, fit_relationship
@@ -61,13 +62,19 @@ def prepare_panel(
     return panel, catalog, categories
 
 
-def fit_bundle(shop: Shop, study: Study, checked: CheckedTables, store: Store | None, watch: Stopwatch) -> Trained:
-    """Judge, then fit everything a bundle holds; nothing is registered."""
+def fit_bundle(
+    shop: Shop, study: Study, checked: CheckedTables, store: Store | None, watch: Stopwatch,
+    champion: Bundle | None = None,
+) -> Trained:  # fmt: skip
+    """Judge, beside the champion where there is one, then fit everything a bundle holds; nothing is registered."""
     panel, catalog, categories = prepare_panel(checked, study, store, watch)
     cutoffs = matured_cutoffs(checked, study.cutoffs, study.churn.horizon_days)
     splits = judging_splits(cutoffs, study.cutoffs.judged, study.churn.horizon_days)
     with watch.step("judge"), progress("judging", len(splits)) as done:
         judgment = judge(panel, splits, catalog, study.fit, done)
+        if champion is not None:
+            beside = against_champion(champion, checked, judgment.judged, store)
+            judgment = replace(judgment, against_champion=beside)
     last = judgment.judged[-1]
     with watch.step("fit"):
         final = split_before(cutoffs, None, study.churn.horizon_days)
@@ -76,7 +83,9 @@ def fit_bundle(shop: Shop, study: Study, checked: CheckedTables, store: Store | 
         model = fit_champion(panel, platt, catalog, categories, study.fit)
     with watch.step("segments"):
         newest = panel.X[panel.at(cutoffs[-1])]
-        segmenter = fit_segments(newest, catalog.names, study.segments, study.fit.seed)
+        segmenter = fit_segments(
+            newest, catalog.names, study.segments, study.fit.seed, champion.segmenter if champion else None
+        )
     base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
     lifetime = fit_lifetime(judgment.judged, catalog.names, study)
     definition = ChurnDefinition(study.churn.definition, study.churn.horizon_days, study.churn.active_within_days)

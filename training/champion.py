@@ -1,0 +1,52 @@
+"""The champion beside a challenger: on judged cut-offs whose labels the champion had not seen when it was fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from features.check import CheckedTables
+from features.refusal import Refusal
+from features.shop import Shop
+from features.store import Store
+from features.vectors import vectors
+from models.bundle import Bundle
+from models.published import current_bundle
+from training.judge import JudgedCutoff
+from training.measures import log_loss
+
+
+def present_champion(shop: Shop, store: Store) -> Bundle | None:
+    """The bundle now published for this shop, or None."""
+    try:
+        found = current_bundle(store.bundles)
+    except Refusal:
+        return None
+    return found if found.card.get("shop") == shop.name else None
+
+
+def against_champion(
+    champion: Bundle, checked: CheckedTables, judged: Sequence[JudgedCutoff], store: Store | None
+) -> dict[str, Any] | None:
+    """Mean log loss of both over the judged cut-offs that are new to the champion; None where there is none."""
+    horizon = timedelta(days=champion.definition.horizon_days)
+    fresh = [j for j in judged if champion.trained_until + horizon <= j.cutoff]
+    if not fresh:
+        return None
+    theirs, ours = [], []
+    for j in fresh:
+        table = vectors(checked, champion.catalog, [j.cutoff], champion.memory_days, store)
+        row = {customer: i for i, customer in enumerate(table.column("customer_id").to_pylist())}
+        X = champion.model.matrix(table.take([row[customer] for customer in j.customer_ids]))
+        once = np.ones((1, len(X)))
+        theirs.append(log_loss(j.churned, champion.model.probability(X), once)[0])
+        ours.append(log_loss(j.churned, j.probability["holdfast"], once)[0])
+    return {
+        "bundle": champion.id,
+        "cutoffs": [str(j.cutoff) for j in fresh],
+        "log_loss": round(float(np.mean(theirs)), 6),
+        "challenger_log_loss": round(float(np.mean(ours)), 6),
+    }
