@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -168,11 +169,9 @@ def churn_list(
     customer = scores.c.customer_id
     paged = list(where)
     if after is not None:
-        value, last = _read_token(after, sort)
-        below = (
-            customer > last if sort == "customer_id" else ((column < value) | ((column == value) & (customer > last)))
-        )
-        paged.append(below)
+        key, last = _read_token(after, sort)
+        # said so that an index is entered at the key, not read up to it
+        paged += [customer > last] if sort == "customer_id" else [column <= key, (column < key) | (customer > last)]
     order = [customer] if sort == "customer_id" else [column.desc(), customer]
     needs_decision = sort == "expected_net_value" or {"action", "arm"} & set(filters)
     counted = joined if {"action", "arm"} & set(filters) else scores
@@ -197,12 +196,18 @@ def _token(key: Any, customer_id: str) -> str:
     return base64.urlsafe_b64encode(json.dumps([key, customer_id]).encode()).decode()
 
 
-def _read_token(token: str, sort: str) -> tuple[Any, str]:
+def _read_token(token: str, sort: str) -> tuple[str | float, str]:
     try:
         key, customer = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if not isinstance(customer, str) or isinstance(key, str) != (sort == "customer_id"):
+        if not isinstance(customer, str) or "\0" in customer:
             raise ValueError(token)
-    except (ValueError, TypeError):
+        customer.encode()  # a lone surrogate is no text
+        if sort == "customer_id":
+            if key != customer:
+                raise ValueError(token)
+        elif isinstance(key, int) or not math.isfinite(key):  # columns are doubles, and so are the keys we give
+            raise ValueError(token)
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise Refusal(
             "HF607", "`after` is not a token of this list.", "Take `next` as the last page gave it."
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -160,6 +161,31 @@ def test_what_holds_a_customer_back_is_not_a_reason_to_filter_by(ledger: Ledger)
 def test_a_wrong_question_is_told(ledger: Ledger, asked, message: str) -> None:
     with pytest.raises(Refusal, match=message):
         churn_list(ledger, run().run_id, **asked)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[null, "a"]', '[[1], "a"]', '[{}, "a"]', '[true, "a"]', '["0.5", "a"]', f'[{"9" * 30}, "a"]',
+        f'[{"9" * 500}, "a"]', f'[{"9" * 5000}, "a"]', '[NaN, "a"]', '[Infinity, "a"]', '[-Infinity, "a"]',
+        '[1e999, "a"]', '[0.5, "\\ud800"]', '["\\ud800", "\\ud800"]', '[0.5, "\\u0000"]', '["\\u0000", "\\u0000"]',
+        '[0.5, null]', '[0.5]', '[0.5, "a", "b"]', '"ab"', '7', 'null', '{"a": 1, "b": 2}', '"ab', "",
+        "[" * 5000 + "]" * 5000, "[" * 100_000,
+    ],
+    ids=lambda content: content[:20],
+)  # fmt: skip
+def test_a_forged_token_is_told_whatever_it_holds(ledger: Ledger, sort: str, content: str) -> None:
+    token = base64.urlsafe_b64encode(content.encode()).decode()
+
+    with pytest.raises(Refusal, match="HF607 `after` is not a token"):
+        churn_list(ledger, run().run_id, {}, sort, after=token)
+
+
+@pytest.mark.parametrize("token", ["\ud800", "ü", "W", "====", "\0"])
+def test_a_token_that_is_not_base64_is_told(ledger: Ledger, token: str) -> None:
+    with pytest.raises(Refusal, match="HF607 `after` is not a token"):
+        churn_list(ledger, run().run_id, {}, after=token)
 
 
 def test_all_answers_come_by_falling_risk_the_ineligible_last(ledger: Ledger) -> None:
