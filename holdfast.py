@@ -79,17 +79,35 @@ def _peak_memory_gb() -> float:
     return peak / (1 << 30 if sys.platform == "darwin" else 1 << 20)  # macOS counts bytes, Linux kilobytes
 
 
+def _is_of_a_file(error: Exception) -> bool:
+    """Whether the system refused a file or folder: permission, a folder for a file, a full disk."""
+    import duckdb
+
+    return isinstance(error, (OSError, duckdb.IOException)) and not isinstance(error, (ConnectionError, TimeoutError))
+
+
 def main() -> None:
-    """The door: runs a command; refusals become one sentence and exit code 3."""
+    """The door: runs a command; refusals become one sentence and exit code 3.
+
+    What it writes holds personal data, and is readable by its owner only.
+    """
+    os.umask(0o077)
     for name, value in _NO_TELEMETRY.items():
         os.environ.setdefault(name, value)
     from features.console import answer, say
     from features.refusal import Refusal
+    from features.store import file_refusal
 
     arguments = sys.argv[1:]
     try:
         application(arguments)(arguments)
-    except Refusal as refusal:
+    except Exception as error:
+        if isinstance(error, Refusal):
+            refusal = error
+        elif _is_of_a_file(error):
+            refusal = file_refusal(error)
+        else:
+            raise
         say(f"holdfast: {refusal}")
         answer({"error": refusal.as_dict()}, "--json" in arguments)
         sys.exit(REFUSED)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from features.refusal import Refusal, did_you_mean
+from features.store import file_refusal
 
 
 class Settings(BaseModel):
@@ -26,12 +27,14 @@ def read_toml(path: Path, kind: type[S]) -> S:
     Raises
     ------
     Refusal
-        HF101 absent, HF102 not TOML, HF103 unknown key, HF104 bad value.
+        HF101 absent, HF106 not readable, HF102 not TOML, HF103 unknown key, HF104 bad value.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal("HF101", f"{path} is not there.", "Write the files of a shop with: holdfast init DIR") from None
+    except OSError as error:
+        raise file_refusal(error) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refusal("HF102", f"{path}: {error}.", "Mend the file at that place.") from None
     try:

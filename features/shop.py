@@ -68,7 +68,13 @@ class Shop(Settings):
                     raise ValueError(f"table {name} has no column {column!r}; known: {', '.join(known)}")
             if table.attributes and name != "customers":
                 raise ValueError(f"table {name} takes no attributes; only customers does")
+            seen: dict[str, str] = {}
             for attribute in table.attributes:
+                if attribute.lower() in seen:
+                    raise ValueError(
+                        f"attributes {seen[attribute.lower()]!r} and {attribute!r} differ only in upper and lower case"
+                    )
+                seen[attribute.lower()] = attribute
                 if not attribute.isidentifier() or attribute in known:
                     raise ValueError(f"attribute {attribute!r} must be a plain name that no column has")
         return self

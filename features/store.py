@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.refusal import Refusal
+
 
 @dataclass(frozen=True)
 class Store:
@@ -56,6 +58,13 @@ class Store:
     @property
     def ledger_url(self) -> str:
         return self.ledger_url_setting or f"sqlite:///{self.root / 'ledger.db'}"
+
+
+def file_refusal(error: Exception) -> Refusal:
+    """HF106 for an error that the system gave for a file: its name and what is wrong with it."""
+    name, reason = getattr(error, "filename", None), getattr(error, "strerror", None)
+    what = f"{name}: {reason}." if name and reason else f"{str(error).splitlines()[0].rstrip('.')}."
+    return Refusal("HF106", what, "Look at its permissions, and at the space left on its disk.")
 
 
 def local_store() -> Store:

@@ -141,13 +141,19 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
                 raise Refusal("HF402", f"{folder}: {name} is not what was published.", "Publish the bundle again.")
         content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, KeyError) as error:
+        if content["format"] > FORMAT:
+            raise Refusal(
+                "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
+                "Update Holdfast.",
+            )  # fmt: skip
+        return _verified(folder, content, card, bundle_id)
+    except KeyError as error:
+        raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise Refusal("HF402", f"{folder}: {error}.", "Publish the bundle again.") from None
-    if content["format"] > FORMAT:
-        raise Refusal(
-            "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
-            "Update Holdfast.",
-        )  # fmt: skip
+
+
+def _verified(folder: Path, content: Mapping[str, Any], card: Mapping[str, Any], bundle_id: str) -> Bundle:
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition(**content["definition"]),

@@ -74,6 +74,23 @@ def test_a_bundle_that_answers_its_golden_rows_differently_is_refused(bundle_fol
         load_bundle(copy)
 
 
+@pytest.mark.parametrize("key", ["golden", "format", "catalog", "references", "lifetime", "trained_until"])
+def test_a_bundle_that_lacks_a_part_is_refused(bundle_folder: Path, tmp_path: Path, key: str) -> None:
+    copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
+    resealed(copy, lambda content: {name: part for name, part in content.items() if name != key})
+
+    with pytest.raises(Refusal, match=f"HF402 .* '{key}' is missing"):
+        load_bundle(copy)
+
+
+def test_a_bundle_whose_part_is_of_another_kind_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
+    resealed(copy, lambda content: content | {"definition": ["silence"], "trained_until": 7})
+
+    with pytest.raises(Refusal, match="HF402"):
+        load_bundle(copy)
+
+
 def resealed(folder: Path, change) -> None:
     """Change bundle.json and its checksum alike."""
     import hashlib

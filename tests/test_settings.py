@@ -123,6 +123,25 @@ def test_what_a_shop_cannot_map_is_said_in_one_sentence(change: tuple[str, str],
     assert (refusal.code, refusal.what) == ("HF104", what)
 
 
+def test_attributes_that_differ_only_in_case_are_refused(tmp_path: Path) -> None:
+    """Columns of a database do not tell Age from age."""
+    text = """name = "s"
+currency = "EUR"
+[files]
+people = "people.csv"
+[tables.customers]
+from = "people"
+[tables.customers.columns]
+customer_id = "id"
+[tables.customers.attributes]
+age = "a"
+Age = "b"
+"""
+    refusal = _refused("shop.toml", tmp_path, text=text)
+    assert refusal.code == "HF104"
+    assert refusal.what == "shop.toml: attributes 'age' and 'Age' differ only in upper and lower case."
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_an_absent_file_says_how_to_write_one(name: str, tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
