@@ -45,7 +45,17 @@ def _within(value: object) -> object:
     return value
 
 
-Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("should hold no NUL character")
+    return text
+
+
+LONGEST_ID = 256
+Id = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_ID), AfterValidator(_without_nul)
+]
+Named = Annotated[str, AfterValidator(_without_nul)]
 Moment = Annotated[datetime, BeforeValidator(_parsed), AfterValidator(_possible)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1024)]
@@ -135,11 +145,11 @@ class ChurnListQuery(Message):
     """Which customers of the churn list, in what order, how many, and in what format."""
 
     band: Literal["low", "medium", "high"] | None = None
-    segment: str | None = Field(None, max_length=200, description="A segment's name or id")
+    segment: Named | None = Field(None, max_length=200, description="A segment's name or id")
     tier: Literal[TIERS] | None = None  # type: ignore[valid-type]
     value_quadrant: Literal[QUADRANTS] | None = None  # type: ignore[valid-type]
     reason: Literal[tuple(DRIVERS)] | None = Field(None, description="Among the three strongest")  # type: ignore[valid-type]
-    action: str | None = Field(None, max_length=64)
+    action: Named | None = Field(None, max_length=64)
     arm: Literal["treat", "control", "none"] | None = None
     sort: Literal[SORTS] = "churn_probability"  # type: ignore[valid-type]
     limit: int = Field(50, ge=1, le=1000)

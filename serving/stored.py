@@ -6,6 +6,7 @@ One thread hop for many requests keeps the event loop free of a slow ledger and 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,9 @@ from models.runs import answers_of
 from serving.present import Present
 
 _AT_ONCE = 2000
+_APART_SECONDS = 1.0  # a ledger that is away takes longer to say so, and is not asked once more for each
+
+Waiting = tuple[Sequence[str], asyncio.Future[Mapping[str, str]]]
 
 
 class StoredAnswers:
@@ -20,7 +24,7 @@ class StoredAnswers:
 
     def __init__(self, present: Present) -> None:
         self._present = present
-        self._waiting: list[tuple[Sequence[str], asyncio.Future[Mapping[str, str]]]] = []
+        self._waiting: list[Waiting] = []
         self._reader: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "stored-answers")
 
@@ -33,23 +37,32 @@ class StoredAnswers:
         return await future
 
     async def _read_waiting(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
             batch = self._take()
-            wanted = {customer for ids, _ in batch for customer in ids}
-            try:
-                found = await loop.run_in_executor(self._thread, self._read, wanted)
-            except Exception as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-            else:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_result(found)
+            began = time.monotonic()
+            error = await self._answer(batch)
+            if error is not None and len(batch) > 1:
+                for waiting in batch:  # whose fault it was is its own failure only
+                    if time.monotonic() - began < _APART_SECONDS:
+                        await self._answer([waiting])
+            for _, future in batch:
+                if error is not None and not future.done():
+                    future.set_exception(error)
         self._reader = None
 
-    def _take(self) -> list[tuple[Sequence[str], asyncio.Future[Mapping[str, str]]]]:
+    async def _answer(self, batch: Sequence[Waiting]) -> Exception | None:
+        """Answer all of a batch by one query, or say why none is answered."""
+        wanted = {customer for ids, future in batch for customer in ids if not future.done()}
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, wanted)
+        except Exception as error:
+            return error
+        for _, future in batch:
+            if not future.done():
+                future.set_result(found)
+        return None
+
+    def _take(self) -> list[Waiting]:
         size, count = 0, 0
         while count < len(self._waiting) and (count == 0 or size + len(self._waiting[count][0]) <= _AT_ONCE):
             size += len(self._waiting[count][0])
