@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 from features.refusal import Refusal
 
@@ -99,7 +100,8 @@ class Ledger:
     Raises
     ------
     Refusal
-        From every method: HF501 unreachable, HF502 locked by another writer, HF504 schema of another version.
+        From every method: HF501 unreachable, full or no ledger at all, HF502 locked by another writer, HF504 schema of
+        another version.
     """
 
     def __init__(self, url: str, busy_seconds: float = 10.0) -> None:
@@ -143,20 +145,21 @@ class Ledger:
         shown = self.engine.url.render_as_string(hide_password=True)
         try:
             yield
-        except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
-            text = str(error.orig).splitlines()[0]
-            if "locked" in text or "lock timeout" in text:
-                raise Refusal(
-                    "HF502", f"another process is writing to the ledger {shown}.", "Try again when it has ended."
-                ) from None
-            if "no such table" in text or "does not exist" in text or "no such column" in text:
-                raise Refusal(
-                    "HF504", f"the ledger {shown} is of another version: {text}.", "Run: holdfast score"
-                ) from None
-            raise Refusal("HF501", f"the ledger {shown} cannot be reached: {text}.", "Is it running?") from None
+        except sa.exc.DBAPIError as error:
+            text = next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
+            raise _refusal(shown, text, isinstance(error, sa.exc.OperationalError)) from None
+        except sa.exc.TimeoutError:
+            raise Refusal(
+                "HF501", f"all connections to the ledger {shown} are in use.", "Is the database very slow?"
+            ) from None
 
     def migrate(self) -> None:
-        """Bring the schema to this program's version; safe to call at any time, and by two at once."""
+        """Bring the schema to this program's version; where it is already, nothing is written.
+
+        All or nothing on SQLite and PostgreSQL. Of two processes at once on SQLite the second waits, then finds
+        nothing to do; elsewhere the second may be refused with HF501 and finds nothing to do when run again.
+        HF504 for a schema that a later program has made.
+        """
         config = Config()
         config.set_main_option("script_location", str(_VERSIONS))
         head = ScriptDirectory.from_config(config).get_current_head()
@@ -165,7 +168,13 @@ class Ledger:
                 return
         with self.writing() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise Refusal(
+                    "HF504", f"the ledger {self.engine.url.render_as_string(hide_password=True)} was made by a later"
+                    f" version: {error}.", "Use the version of Holdfast that made it.",
+                ) from None  # fmt: skip
 
     def note(self, connection: sa.Connection, who: str, did: str, **detail: Any) -> None:
         """One line of audit, in the caller's transaction."""
@@ -176,6 +185,22 @@ class Ledger:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def _refusal(shown: str, text: str, operational: bool) -> Refusal:
+    """What the database said in its first line, as a person may act on it."""
+    match text:
+        case _ if "locked" in text or "lock timeout" in text:
+            return Refusal(
+                "HF502", f"another process is writing to the ledger {shown}.", "Try again when it has ended."
+            )
+        case _ if "no such table" in text or "does not exist" in text or "no such column" in text:
+            return Refusal("HF504", f"the ledger {shown} is of another version: {text}.", "Run: holdfast score")
+        case _ if "disk is full" in text or "No space left" in text:
+            return Refusal("HF501", f"the disk of the ledger {shown} is full.", "Make room, then run it again.")
+        case _ if operational:
+            return Refusal("HF501", f"the ledger {shown} cannot be reached: {text}.", "Is it running?")
+    return Refusal("HF501", f"the ledger {shown} cannot be used: {text}.", "Is HOLDFAST_LEDGER_URL the ledger's?")
 
 
 def utc_now() -> datetime:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime
@@ -16,6 +18,8 @@ from features.refusal import Refusal
 from models.keys import create_key, find_key, list_keys, revoke_key
 from models.ledger import Ledger, audit, decisions, metadata, score_runs, scores
 from models.runs import FILTERS, SORTS, ScoreRun, all_answers, answer_of, churn_list, latest_run, write_run
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -212,6 +216,56 @@ def test_a_foreign_database_is_told(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="HF504"):
         latest_run(fresh, "tiny")
     fresh.close()
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"garbage " * 1000)
+    garbage = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+
+    for use in (garbage.migrate, lambda: latest_run(garbage, "tiny"), lambda: create_key(garbage, "crm", ["score"])):
+        with pytest.raises(Refusal, match="HF501 the ledger .* cannot be used: file is not a database"):
+            use()
+    garbage.close()
+
+
+def test_what_the_database_refuses_is_told_by_its_first_line(ledger: Ledger) -> None:
+    with pytest.raises(Refusal, match="HF501 the ledger .* cannot be used: UNIQUE constraint failed"):
+        write_run(ledger, run(), [[scored("a"), scored("a")]])
+    assert counts(ledger) == [0, 0, 0]
+
+
+def test_a_full_disk_is_told_and_leaves_the_former_run(ledger: Ledger) -> None:
+    write_run(ledger, run(), [[scored("a", 0.25)]])
+
+    def growing() -> Iterator[list[dict]]:
+        for k in range(1000):
+            yield [scored(f"{k:03}-{j:03}") for j in range(100)]
+
+    @sa.event.listens_for(ledger.engine, "begin")
+    def no_more_room(connection: sa.Connection) -> None:
+        pages = connection.exec_driver_sql("pragma page_count").scalar_one()
+        connection.exec_driver_sql(f"pragma max_page_count = {pages + 20}")
+
+    with pytest.raises(Refusal, match="HF501 the disk of the ledger .* is full. Make room"):
+        write_run(ledger, run(), growing())
+    assert counts(ledger) == [1, 1, 1]
+
+
+def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'ledger.db'}"
+    code = f"from models.ledger import Ledger; Ledger({url!r}).migrate()"
+    both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE) for _ in range(2)]
+
+    assert [b"", b""] == [process.communicate(timeout=60)[1] for process in both]
+    assert [0, 0] == [process.returncode for process in both]
+
+
+def test_a_ledger_of_a_later_version_is_told(ledger: Ledger) -> None:
+    with ledger.writing() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+
+    with pytest.raises(Refusal, match="HF504 the ledger .* was made by a later version"):
+        ledger.migrate()
 
 
 def test_an_unusable_address_is_told_without_its_password() -> None:
