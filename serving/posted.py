@@ -126,16 +126,20 @@ def _customer_row(request: EventsRequest, shop: Shop, catalog: Catalog, zone: Zo
     if unknown:
         warnings.append(f"not mapped in this shop and left out of customer: {', '.join(unknown)}")
     row.update({column.checked_name: None for column in unmapped})
-    return row | _attributes(customer.attributes, catalog)
+    unlearned = set(source.attributes) if source else set()
+    return row | _attributes(customer.attributes, catalog, unlearned)
 
 
-def _attributes(given: Mapping[str, float | str | None], catalog: Catalog) -> Row:
+def _attributes(given: Mapping[str, float | str | None], catalog: Catalog, mapped: set[str]) -> Row:
+    """By checked name the attributes the bundle learned from; others that the shop maps, protected ones, are not read."""
     kinds = {
         feature.sql: feature.unit == "category" for feature in catalog.features if feature.relation == "attributes"
     }
     row: Row = dict.fromkeys(kinds)
     for name, value in given.items():
         column = f"attribute_{name}"
+        if column not in kinds and name in mapped:
+            continue
         if column not in kinds:
             known = [kind.removeprefix("attribute_") for kind in kinds]
             raise Refusal("HF604", f"customer.attributes.{name[:100]} is not known.", did_you_mean(name, known))
