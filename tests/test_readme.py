@@ -38,9 +38,10 @@ def test_the_blocks_run(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    score, churn_list, explanation = (
+    score, churn_list, explanation, fresh = (
         json.JSONDecoder().raw_decode(line)[0] for line in done.stdout.splitlines() if line.startswith("{")
     )
     assert "C01886" == score["customer_id"]
     assert 5 == len(churn_list["customers"])
     assert "C01886" == explanation["customer_id"]
+    assert ("new one", True) == (fresh["customer_id"], fresh["eligible"])
