@@ -17,15 +17,16 @@ from typing import Any
 import duckdb
 
 from features.column_report import ColumnReport, column_report
+from features.delimited import require_closed_quotes, unreadable
 from features.events import TABLES, Column, Table
 from features.raw_values import NUMERIC, typed_value, wrong_value
 from features.refusal import Refusal, did_you_mean
 from features.shop import Shop, TableSource
 from features.snapshot import day_date
-from features.sources import connect, fingerprint_of_sources, main_file, open_files, quoted, row_column
+from features.sources import connect, faults_view, fingerprint_of_sources, main_file, open_files, quoted, row_column
 from features.store import Store, written_whole
 
-FORMAT = 2  # of the checked tables; a change makes every table be read again
+FORMAT = 3  # of the checked tables; a change makes every table be read again
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,8 @@ class _Reader:
         self.connection.execute("set preserve_insertion_order = true")
         present, types = self._load_raw(table, source)
         warnings = self._count_join(table, source)
-        read = self._one(f"select count(*) from raw_{table.name}")
+        self._quarantine_faulty_lines(table, source)
+        read = self._one(f"select (select count(*) from raw_{table.name}) + (select count(*) from bad_{table.name})")
         if read == 0:
             raise Refusal("HF203", f"{table.name}: the table is empty.", "Give a table with rows.")
         rules = self._type_columns(table, present, types)
@@ -221,9 +223,11 @@ class _Reader:
         for column in present:
             name = theirs[column.name]
             if name.isidentifier() and name not in available:
+                theirs_all = [a for a in available if not a.endswith("_row")]
                 raise Refusal(
-                    "HF202", f"{table.name}: {column.name} is mapped to {name!r}, which {main} does not have.",
-                    did_you_mean(name, [a for a in available if not a.endswith("_row")]),
+                    "HF202", f"{table.name}: {column.name} is mapped to {name!r}, which {main} does not have;"
+                    f" it has {', '.join(theirs_all)}.",
+                    did_you_mean(name, theirs_all),
                 )  # fmt: skip
             selected.append(f'({_quoted(name, available)}) as "{column.name}"')
         try:
@@ -232,6 +236,8 @@ class _Reader:
                 f" {', '.join(selected)} from {source.source}"
             )
         except duckdb.Error as error:
+            if place := unreadable(error):
+                raise Refusal("HF201", f"files.{main}: {place}.", "Mend the file at that line.") from None
             raise Refusal(
                 "HF205", f"{table.name}: {str(error).splitlines()[0]}.",
                 f"Mend the expressions under [tables.{table.name}.columns].",
@@ -284,10 +290,19 @@ class _Reader:
         )
         return "text" if odd else "number"
 
-    def _quarantine_rules(self, table: Table, rules: list[tuple[str, str, str]]) -> None:
+    def _quarantine_faulty_lines(self, table: Table, source: TableSource) -> None:
+        """Create `bad_<name>` with the lines of the table's file that have a field too many or too few."""
+        main = main_file(self.shop, source)
         self.connection.execute(
-            f'create temp table bad_{table.name}(row_number bigint, "column" varchar, value varchar, reason varchar)'
+            f"create temp table bad_{table.name} as select cast(row_number as bigint) as row_number,"
+            f" cast('line' as varchar) as \"column\", line as value, fault as reason"
+            f" from {faults_view(main)}"
         )
+        last = self._one(f"select max(row_number) from bad_{table.name}")
+        if last and last > self._one(f"select coalesce(max(row_number), 0) from raw_{table.name}"):
+            require_closed_quotes(self.shop.folder / self.shop.files[main], f"files.{main}", last)
+
+    def _quarantine_rules(self, table: Table, rules: list[tuple[str, str, str]]) -> None:
         found = self.connection.execute(
             f"select {', '.join(f'count(case when {bad} then 1 end)' for _, bad, _ in rules)}"
             f" from raw_{table.name} r join typed_{table.name} t using (row_number)"

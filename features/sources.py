@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from features.delimited import ENDINGS, read_header, rows_query
 from features.refusal import Refusal, did_you_mean
 from features.shop import Shop, TableSource
 
@@ -31,7 +32,9 @@ def row_column(name: str) -> str:
 
 
 def open_files(connection: duckdb.DuckDBPyConnection, shop: Shop) -> None:
-    """One view per file of the shop; CSV columns arrive as text, so that bad values can be told.
+    """Two views per file of the shop: its good rows, under its name, and its faulty ones (`faults_view`).
+
+    CSV columns arrive as text, so that bad values can be told; a line of another length than the header is faulty.
 
     Raises
     ------
@@ -39,11 +42,10 @@ def open_files(connection: duckdb.DuckDBPyConnection, shop: Shop) -> None:
         HF201 where a file is absent or is not what its name says.
     """
     for name, location in shop.files.items():
-        relation = _relation(connection, shop, name, location)
         try:
-            connection.execute(
-                f'create view "{name}" as select *, row_number() over () as "{row_column(name)}" from {relation}'
-            )
+            good, faulty = _queries(connection, shop, name, location)
+            connection.execute(f'create view "{name}" as {good}')
+            connection.execute(f"create view {faults_view(name)} as {faulty}")
         except duckdb.Error as error:
             raise Refusal(
                 "HF201", f"files.{name}: {location} cannot be read: {_first_line(error)}.",
@@ -51,24 +53,37 @@ def open_files(connection: duckdb.DuckDBPyConnection, shop: Shop) -> None:
             ) from None  # fmt: skip
 
 
-def _relation(connection: duckdb.DuckDBPyConnection, shop: Shop, name: str, location: str) -> str:
+def faults_view(name: str) -> str:
+    """The view of a file's lines that are no rows: row_number, line, fault."""
+    return f'"faults of {name}"'
+
+
+def _queries(connection: duckdb.DuckDBPyConnection, shop: Shop, name: str, location: str) -> tuple[str, str]:
+    """SQL of a file's good rows, each with its number, and of its faulty lines."""
     file, _, table = location.partition("#")
-    path = Path(file) if Path(file).is_absolute() else shop.folder / file
+    path = shop.folder / file
     if not path.exists():
         raise Refusal("HF201", f"files.{name}: {path} is not there.", "Correct the path in shop.toml.")
     match path.suffix.lower():
         case ".parquet" | ".pq":
-            return f"read_parquet({quoted(path)})"
-        case ".csv" | ".tsv" | ".txt" | ".gz":
-            return f"read_csv({quoted(path)}, all_varchar = true, header = true, null_padding = false)"
+            relation = f"read_parquet({quoted(path)})"
+        case ending if ending in ENDINGS:
+            rows = rows_query(quoted(path), read_header(path, f"files.{name}"), row_column(name))
+            return (
+                f'select * exclude ("its line", "its fault") from ({rows}) where "its fault" is null',
+                f'select "{row_column(name)}" as row_number, "its line" as line, "its fault" as fault from ({rows})'
+                ' where "its fault" is not null',
+            )
         case ".duckdb" | ".db":
             connection.execute(f'attach {quoted(path)} as "{name}_db" (read_only)')
-            return f'"{name}_db".main."{table or name}"'
+            relation = f'"{name}_db".main."{table or name}"'
         case other:
             raise Refusal(
                 "HF201", f"files.{name}: {path.name} ends in {other or 'nothing'}.",
                 "Readable: .parquet, .csv, .tsv, .duckdb#TABLE.",
             )  # fmt: skip
+    none = "select 0 as row_number, '' as line, '' as fault where false"
+    return f'select *, row_number() over () as "{row_column(name)}" from {relation}', none
 
 
 def fingerprint_of_sources(form: int, shop: Shop) -> str:

@@ -46,7 +46,8 @@ def test_a_column_that_the_file_lacks_is_refused_with_the_nearest(tiny_shop: Tin
     text = (shop.folder / "shop.toml").read_text().replace('amount = "amount"', 'amount = "amonut"')
     (shop.folder / "shop.toml").write_text(text)
     assert str(refusal_of(read_shop(shop.folder), store)) == (
-        "HF202 transactions: amount is mapped to 'amonut', which transactions does not have. Did you mean 'amount'?"
+        "HF202 transactions: amount is mapped to 'amonut', which transactions does not have;"
+        " it has customer_id, timestamp, amount, order_id. Did you mean 'amount'?"
     )
 
 
