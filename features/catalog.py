@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -170,21 +171,16 @@ class Catalog:
         return cls(features, plain["reductions"], plain["relations"])
 
 
-PROTECTED_ATTRIBUTES = frozenset(
-    [
-        "age",
-        "gender",
-        "sex",
-        "ethnicity",
-        "race",
-        "religion",
-        "nationality",
-        "marital_status",
-        "disability",
-        "birth_date",
-        "birthday",
-    ]
+PROTECTED_WORDS = frozenset(
+    """age ages aged gender sex ethnicity ethnic race racial religion religious nationality marital disability disabled
+    birth birthday birthdate birthyear dob""".split()  # noqa: SIM905 - a table of words reads better than a list
 )
+
+
+def is_protected(attribute: str) -> bool:
+    """Whether a word of the attribute's name, told apart by case and by what is no letter, is one the law protects."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", attribute)
+    return any(word.lower() in PROTECTED_WORDS for word in words)
 
 
 def _attribute(name: str, kind: str) -> Feature:
@@ -192,7 +188,7 @@ def _attribute(name: str, kind: str) -> Feature:
     words = name.replace("_", " ")
     return Feature(
         name=f"attribute_{name}", family="attributes", relation="attributes", sql=f"attribute_{name}",
-        driver="profile", role="protected" if name in PROTECTED_ATTRIBUTES else "context",
+        driver="profile", role="protected" if is_protected(name) else "context",
         unit="number" if kind == "number" else "category", missing="unknown",
         meaning=words.capitalize(), meaning_zh=f"客户属性：{words}",
         en=f"{words.capitalize()}: {{value}}.", zh=f"{words}：{{value}}。", needs=("customers.customer_id",),

@@ -10,7 +10,7 @@ import pytest
 from by_hand import ALL, CUTOFF, DAY, vectors_by_hand
 
 from features.behavior import CATALOG, FAMILIES
-from features.catalog import DRIVERS, Catalog, Feature
+from features.catalog import DRIVERS, Catalog, Feature, is_protected
 from features.events import TABLES
 from features.relations import REDUCTIONS, RELATIONS
 
@@ -148,6 +148,21 @@ def test_what_the_law_protects_is_protected_and_other_attributes_are_context() -
     catalog = CATALOG.available({}, {"age": "number", "gender": "text", "region": "text"})
     roles = {feature.name: feature.role for feature in catalog.features if feature.family == "attributes"}
     assert roles == {"attribute_age": "protected", "attribute_gender": "protected", "attribute_region": "context"}
+
+
+@pytest.mark.parametrize(
+    ("name", "protected"),
+    [
+        *(
+            (name, True)
+            for name in ("age", "Age", "AGE", "age_group", "ageGroup", "customer_age", "gender_code", "Sex")
+        ),
+        *((name, True) for name in ("birth_year", "birthDate", "date_of_birth", "maritalStatus", "age2", "HHAge")),
+        *((name, False) for name in ("language", "package", "average", "region", "trace", "essex", "stage", "embrace")),
+    ],
+)
+def test_an_attribute_is_protected_by_any_word_of_its_name(name: str, protected: bool) -> None:
+    assert is_protected(name) == protected
 
 
 def test_a_catalog_is_plain_data_and_comes_back_the_same() -> None:
