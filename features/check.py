@@ -382,9 +382,14 @@ class _Reader:
         if not quarantined:
             file.unlink(missing_ok=True)
             return None
+        # a text that a spreadsheet would take for a formula is written as text; a number is none
+        defused = (
+            "case when regexp_matches(value, '^[=+@\\t\\r-]') and try_cast(value as double) is null"
+            " then chr(39) || value else value end"
+        )
         with written_whole(file) as beside:
             self.connection.execute(
-                f'copy (select row_number as "row", "column", value, reason from bad_{table.name}'
+                f'copy (select row_number as "row", "column", {defused} as value, reason from bad_{table.name}'
                 f" order by row_number) to {quoted(beside)} (format csv, header true)"
             )
         return str(file)

@@ -1,8 +1,7 @@
-"""Cut-offs: local midnights as day numbers, and how far back memory goes."""
+"""Cut-offs: local midnights as day numbers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 EPOCH = date(1970, 1, 1)
@@ -16,16 +15,3 @@ def day_number(day: date) -> int:
 def day_date(number: int) -> date:
     """The date of a day number."""
     return EPOCH + timedelta(days=number)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is known at the midnight that begins `cutoff`: the `memory_days` days before it."""
-
-    cutoff: date
-    memory_days: int
-
-    @property
-    def cutoff_day(self) -> int:
-        """The cut-off as a day number; events of smaller day numbers are known."""
-        return day_number(self.cutoff)

@@ -211,6 +211,21 @@ def test_a_bad_row_17_goes_to_quarantine_with_its_row_column_value_and_reason(
     assert "o17" not in [row["order_id"] for row in rows_of(checked)]
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=1+1", "'=1+1"), ("+cmd", "'+cmd"), ("@sum(a)", "'@sum(a)"), ("-a", "'-a"), ("\t=1", "'\t=1"),
+        ("-1e13", "-1e13"), ("+2e12", "+2e12"), ("a=1", "a=1"),
+    ],
+)  # fmt: skip
+def test_no_text_in_a_quarantine_file_is_a_formula(value: str, written: str, tiny_shop: TinyShop, store: Store) -> None:
+    """What a spreadsheet would evaluate is written as text; numbers stay as they are."""
+    rows = purchases()
+    rows[16]["amount"] = value
+    check(tiny_shop(rows), store)
+    assert quarantine(store)[0][2] == written
+
+
 def test_a_wrong_flag_is_quarantined(tiny_shop: TinyShop, store: Store) -> None:
     rows = [{**row, "is_return": "no"} for row in purchases()]
     rows[16]["is_return"] = "perhaps"
