@@ -74,10 +74,18 @@ def test_no_other_spelling_of_a_path_leads_around_the_scopes(served: ServedShop,
     assert answer.json()["code"] in ("HF602", "HF606")
 
 
-def test_a_key_may_come_as_a_bearer_token(served: ServedShop) -> None:
-    bearer = {"authorization": f"Bearer {served.keys['list']}"}
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_key_may_come_as_a_bearer_token(served: ServedShop, scheme: str) -> None:
+    bearer = {"authorization": f"{scheme} {served.keys['list']}"}
 
     assert 200 == httpx.get(f"{served.url}/v1/churn-list", headers=bearer).status_code
+
+
+@pytest.mark.parametrize("scheme", ["", "Basic ", "Bearer-"])
+def test_a_key_of_another_scheme_is_none(served: ServedShop, scheme: str) -> None:
+    answer = httpx.get(f"{served.url}/v1/churn-list", headers={"authorization": f"{scheme}{served.keys['list']}"})
+
+    assert (401, "an API key is needed.") == (answer.status_code, answer.json()["detail"])
 
 
 def test_a_new_key_works_at_once_and_a_revoked_one_stops_within_seconds(served: ServedShop) -> None:
