@@ -40,13 +40,14 @@ def demo(
     example: Annotated[str, typer.Option(help="complete-journey or simulated.")] = "complete-journey",
     serving: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when scored.")] = True,
     port: Annotated[int, typer.Option(help="Port to serve on.")] = 3000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
     """The main job on an example shop: init, check, train, promote, score, serve.
 
     Example: holdfast demo --no-serve
     """
     from features import commands as features
-    from features.console import Stopwatch, say, show_table
+    from features.console import Stopwatch, answer, say, show_table
     from serving import commands as serving_room
     from training import commands as training
 
@@ -63,7 +64,10 @@ def demo(
         serving_room.score(folder)
     serving_room.show_churn_list(folder / "churn_list.csv", most=8)
     watch.show("Where the demo's time went")
-    show_table("Peak memory", ("process", "GB"), [("demo", f"{_peak_memory_gb():.2f}")])
+    peak = round(_peak_memory_gb(), 2)
+    show_table("Peak memory", ("process", "GB"), [("demo", peak)])
+    answer({"folder": str(folder), "churn_list": str(folder / "churn_list.csv"), "seconds": watch.seconds,
+            "peak_memory_gb": peak}, as_json)  # fmt: skip
     if serving:
         say("\nAn API key for this demo:")
         serving_room.create("demo", ["score", "list", "metrics"])
