@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +23,8 @@ from serving.messages import EventsRequest
 from serving.posted import posted_tables
 from serving.present import Present
 
+_AT_ONCE = 2
+_MOST_WAITING = 30
 _LIMITS_UNKNOWN = "budget and contact caps of the playbook bind a whole score run; here they are not counted"
 
 
@@ -62,6 +66,36 @@ class LiveScorer:
             posted.warnings.append(_LIMITS_UNKNOWN)
         [answer] = answers(scores, reasons, base, decisions, now, self.shop.language, posted.warnings)
         return answer
+
+
+class LiveAnswers:
+    """Answers to posted events, two computed at a time in threads of their own.
+
+    Who waits may be cancelled, as the guard does at the deadline, and is then not computed; who finds too many waiting
+    gets HF612. So however much is posted, the rest of the service keeps its threads.
+    """
+
+    def __init__(self, scorer: Callable[[], LiveScorer]) -> None:
+        self._scorer = scorer
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "live-answers")
+        self._under_way = 0
+
+    async def of(self, request: EventsRequest, now: datetime) -> dict[str, Any]:
+        """The answer as `LiveScorer.answer` gives it."""
+        if self._under_way >= _AT_ONCE + _MOST_WAITING:
+            raise Refusal("HF612", "as many posted customers as can be are being scored.", "Try again in a moment.")
+        self._under_way += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, request, now)
+        finally:
+            self._under_way -= 1
+
+    def _answer(self, request: EventsRequest, now: datetime) -> dict[str, Any]:
+        return self._scorer().answer(request, now)
+
+    def close(self) -> None:
+        """End the threads; what waits is not computed."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def follows_bundle(present: Present) -> Callable[[], LiveScorer]:

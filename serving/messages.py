@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from features.catalog import DRIVERS
 from features.raw_values import LARGEST_NUMBER
@@ -127,18 +127,27 @@ class Customer(Message):
     attributes: dict[str, Attribute] = Field(default={}, max_length=200)
 
 
+MOST_ROWS = 5_000
+
+
 class EventsRequest(Message):
-    """The events of one customer, by the column names of the shop's tables.
+    """The events of one customer, at most 5,000 in all, by the column names of the shop's tables.
 
     Moments are ISO 8601; those with a zone are converted to the shop's, those without are local to it.
     """
 
     customer_id: Id
     cutoff: date | None = Field(None, description="A local midnight: only what lies before it counts. Default: today")
-    transactions: list[Transaction] = Field(max_length=20_000)
-    interactions: list[Interaction] = Field(default=[], max_length=20_000)
-    offers: list[Offer] = Field(default=[], max_length=20_000)
+    transactions: list[Transaction] = Field(max_length=MOST_ROWS)
+    interactions: list[Interaction] = Field(default=[], max_length=MOST_ROWS)
+    offers: list[Offer] = Field(default=[], max_length=MOST_ROWS)
     customer: Customer = Customer()
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> EventsRequest:
+        if len(self.transactions) + len(self.interactions) + len(self.offers) > MOST_ROWS:
+            raise ValueError(f"should hold at most {MOST_ROWS:,} rows in all")
+        return self
 
 
 class ChurnListQuery(Message):
@@ -258,12 +267,12 @@ class Answers(BaseModel):
 
 
 class ChurnListPage(BaseModel):
-    """A page of the churn list; `next` is the token for `after`, null on the last page."""
+    """A page of the churn list; `next` is the token for `after`, null on the last page; `total` is on the first."""
 
     bundle: str
     as_of: date
     scored_at: datetime
-    total: int
+    total: int | None = Field(description="Customers on all pages; null where `after` is given")
     customers: list[Answer]
     next: str | None
 

@@ -1,7 +1,8 @@
 """The service: scores by customer and from posted events, as BentoML APIs; what is only read is mounted beside them.
 
 Serve it with `holdfast serve`, or `bentoml serve serving.service:Holdfast`. This is a door: it reads the environment
-(`HOLDFAST_STORE`, `HOLDFAST_LEDGER_URL`, `HOLDFAST_SHOP`, `HOLDFAST_WORKERS`) and the clock.
+(`HOLDFAST_STORE`, `HOLDFAST_LEDGER_URL`, `HOLDFAST_SHOP`, `HOLDFAST_WORKERS`) and the clock, and it turns BentoML's
+usage reports off, whichever way it is served.
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+os.environ["BENTOML_DO_NOT_TRACK"] = "true"  # before BentoML is imported, and for all processes it starts
+
 import bentoml
+from bentoml._internal.utils.analytics import usage_stats
 from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
 
 from serving.access import Access, Keyring
-from serving.guard import BodyRules, Guard, answered, failure
-from serving.live import follows_bundle
+from serving.guard import BodyRules, Guard, answered
+from serving.live import LiveAnswers, follows_bundle
 from serving.messages import Answer, Answers, EventsRequest, ScoreRequest, ScoresRequest
 from serving.present import Present
 from serving.readings import JSON, reading_app, unknown_customer
 from serving.stored import StoredAnswers
+
+usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked and remembered before it imports this
 
 log = logging.getLogger("bentoml.holdfast")
 DEADLINE_SECONDS = 10
@@ -63,6 +69,7 @@ class Holdfast:
         self.present = present()
         self.stored = StoredAnswers(self.present)
         self.scorer = follows_bundle(self.present)
+        self.live = LiveAnswers(self.scorer)
 
     @bentoml.on_startup
     def warm(self) -> None:
@@ -81,6 +88,7 @@ class Holdfast:
     @bentoml.on_shutdown
     def stop(self) -> None:
         self.stored.close()
+        self.live.close()
         self.present.close()
 
     def __is_ready__(self) -> bool:
@@ -112,12 +120,12 @@ class Holdfast:
         return Response(b'{"scores":[' + texts.encode() + b'],"unknown":' + unknown + b"}", media_type=JSON)
 
     @bentoml.api(route="/v1/score-events", output_spec=Answer)
-    def score_events(self, request: EventsRequest, /) -> Response:
+    async def score_events(self, request: EventsRequest, /) -> Response:
         """A fresh answer from one customer's posted events, equal to what the batch would give."""
-        try:
-            answer = self.scorer().answer(request, datetime.now(UTC))
-        except Exception as error:
-            return failure(error)
+        return await answered(self._live_answer(request))
+
+    async def _live_answer(self, request: EventsRequest) -> Response:
+        answer = await self.live.of(request, datetime.now(UTC))
         return Response(to_json(answer, inf_nan_mode="null"), media_type=JSON)
 
     if os.environ.get("HOLDFAST_BENCH") == "1":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +106,12 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("GET /v1/churn-list?after=x", {}, 400, "HF607", "`after` is not a token of this list."),
     ("GET /v1/churn-list?band=low&band=high", {}, 400, "HF607", "band is given twice."),
     ("GET /v1/customers/nobody/explanation", {}, 404, "HF603", "no such customer"),
+    ("POST /v1/score-events", {"json": {**BODY, "transactions": [{"timestamp": "2024-01-01", "amount": 1}] * 3000,
+      "interactions": [{"timestamp": "2024-01-01", "kind": "visit"}] * 3000}}, 422, "HF604", "at most 5,000 rows in all"),
+    ("POST /v1/score-events", {"json": {**BODY, "transactions": [{"timestamp": "2024-01-01", "amount": 2e12}]}}, 422,
+     "HF604", "transactions[0].amount should be less than or equal to 1000000000000."),
+    ("POST /v1/score-events", {"json": {**BODY, "transactions": [], "customer": {"attributes": {"age": -2e12}}}}, 422,
+     "HF604", "customer.attributes.age should lie between -1e+12 and 1e+12."),
     ("POST /v1/score-events", {"json": {**BODY, "transactions": []}}, 422, "HF609", "nothing is known"),
     ("POST /v1/score-events", {"json": {**BODY, "transactions": [], "cutoff": "2999-01-01"}}, 422, "HF206",
      "the cut-off 2999-01-01 lies after today"),
@@ -305,6 +313,19 @@ def test_neither_customers_nor_keys_are_in_the_log(served: ServedShop) -> None:
     for key in served.keys.values():
         assert key not in log
     assert "mrs-jane-doe" not in log
+
+
+def test_bentoml_reports_no_use_even_where_it_has_asked_before_it_imports_the_service(served: ServedShop) -> None:
+    code = (
+        "from bentoml._internal.utils.analytics.usage_stats import do_not_track\n"
+        "assert not do_not_track()\n"
+        "import serving.service\n"
+        "assert do_not_track()"
+    )
+    environment = {name: value for name, value in served.environment().items() if name != "BENTOML_DO_NOT_TRACK"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stderr
 
 
 def test_an_empty_store_lives_but_is_not_ready(tmp_path: Path, served: ServedShop) -> None:
