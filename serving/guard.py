@@ -61,7 +61,9 @@ class Guard:
             async with asyncio.timeout(self.deadline_seconds):
                 await self.app(scope, receive, exchange.send)
         except Exception as error:
-            if not exchange.started:
+            if exchange.started:  # the client sees the answer break off; the operator should see why
+                log.error("request %s, after its answer began: %s", request_id.get(), _kind_and_place(error))
+            else:
                 await exchange.answer(failure(error))
         finally:
             self._under_way -= 1
@@ -113,12 +115,16 @@ def failure(error: Exception) -> Response:
             return problem(error.refusal, error.status, error.headers)
         case TimeoutError():
             return problem(Refusal("HF613", "no answer was ready in time.", "Ask for less at once, or later."))
+    log.error("request %s: %s", request_id.get(), _kind_and_place(error))
+    return problem(Refusal("HF611", "the cause is in the service's log.", "Tell the operator the instance."))
+
+
+def _kind_and_place(error: Exception) -> str:
     places = " < ".join(
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
         for frame in reversed(traceback.extract_tb(error.__traceback__))
     )
-    log.error("request %s: %s at %s", request_id.get(), type(error).__name__, places)
-    return problem(Refusal("HF611", "the cause is in the service's log.", "Tell the operator the instance."))
+    return f"{type(error).__name__} at {places}"
 
 
 async def answered(response: Awaitable[Response]) -> Response:

@@ -57,6 +57,39 @@ def test_an_exception_is_an_answer_with_an_id_and_the_log_says_where_but_not_wha
     assert "mrs-jane-doe" not in caplog.text + answer.text
 
 
+async def breaks_off(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await breaks(scope, receive, send)
+
+
+async def stalls(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await sleeps(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("inside", "kind"), [(breaks_off, "ValueError at test_guard.py"), (stalls, "TimeoutError at ")]
+)
+def test_an_answer_that_breaks_off_is_in_the_log_by_kind_and_place(
+    inside: Inside, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def once() -> list[str]:
+        sent: list[str] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        guard = guarded(inside, deadline_seconds=0.05)
+        await guard({"type": "http", "path": "/", "method": "GET"}, None, send)  # type: ignore[arg-type]
+        return sent
+
+    with caplog.at_level(logging.ERROR, "bentoml.holdfast"):
+        assert ["http.response.start"] == asyncio.run(once())
+
+    assert f"after its answer began: {kind}" in caplog.text
+    assert "mrs-jane-doe" not in caplog.text
+
+
 def test_a_late_answer_is_told_as_such() -> None:
     answer = ask(guarded(sleeps, deadline_seconds=0.05))
 
