@@ -51,15 +51,6 @@ def create_key(ledger: Ledger, name: str, scopes: Iterable[str]) -> tuple[str, A
     return key, record
 
 
-def find_key(ledger: Ledger, key: str) -> ApiKey | None:
-    """The record of a key that is in force, or None."""
-    with ledger.reading() as connection:
-        row = connection.execute(
-            sa.select(api_keys).where(api_keys.c.sha256 == key_digest(key), api_keys.c.revoked_at.is_(None))
-        ).first()
-    return _record(row) if row else None
-
-
 def keys_in_force(ledger: Ledger) -> dict[str, ApiKey]:
     """Every key in force by its SHA-256, as `key_digest` gives it: what a service keeps in memory."""
     query = sa.select(api_keys).where(api_keys.c.revoked_at.is_(None))

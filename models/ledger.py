@@ -25,7 +25,7 @@ metadata = sa.MetaData()
 
 score_runs = sa.Table(
     "score_runs", metadata,
-    sa.Column("run_id", sa.String(128), primary_key=True),
+    sa.Column("run_id", sa.String(160), primary_key=True),
     sa.Column("shop", sa.String(64), nullable=False),
     sa.Column("bundle", sa.String(64), nullable=False),
     sa.Column("cutoff", sa.Date, nullable=False),
@@ -56,6 +56,10 @@ scores = sa.Table(
     sa.Column("answer", sa.Text, nullable=False),
     sa.Index("scores_by_risk", "run_id", "eligible", "churn_probability", "customer_id"),
     sa.Index("scores_by_value", "run_id", "eligible", "value_at_risk", "customer_id"),
+    sa.Index("scores_by_lifetime_value", "run_id", "eligible", "lifetime_value", "customer_id"),
+    sa.Index("scores_by_band_and_risk", "run_id", "eligible", "band", "churn_probability", "customer_id"),
+    sa.Index("scores_by_band_and_value", "run_id", "eligible", "band", "value_at_risk", "customer_id"),
+    sa.Index("scores_by_band_and_lifetime_value", "run_id", "eligible", "band", "lifetime_value", "customer_id"),
 )  # fmt: skip
 
 decisions = sa.Table(
@@ -70,6 +74,7 @@ decisions = sa.Table(
     sa.Column("evidence", sa.String(32), nullable=False),
     sa.Column("why_not", sa.String(32), nullable=False),
     sa.Column("withheld", sa.String(64), nullable=False),
+    sa.Index("decisions_by_value", "run_id", "expected_net_value", "customer_id"),
 )  # fmt: skip
 
 api_keys = sa.Table(

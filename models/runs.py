@@ -137,10 +137,10 @@ FILTERS = ("band", "segment", "tier", "value_quadrant", "reason", "action", "arm
 
 @dataclass(frozen=True)
 class ListPage:
-    """A page of the churn list: answers as JSON texts, the count of all, and the token of the next page."""
+    """A page of the churn list: answers as JSON texts, on the first the count of all, the token of the next page."""
 
     answers: tuple[str, ...]
-    total: int
+    total: int | None
     after: str | None
 
 
@@ -150,7 +150,8 @@ def churn_list(
 ) -> ListPage:  # fmt: skip
     """Eligible customers of a run that pass the filters, highest first (customer_id: lowest first).
 
-    `after` is the token a former page gave; pages follow by key, so that deep ones are as quick as the first.
+    `after` is the token a former page gave; pages follow by key, so that deep ones are as quick as the first,
+    and what all of them hold is counted for the first only.
 
     Raises
     ------
@@ -175,9 +176,10 @@ def churn_list(
     order = [customer] if sort == "customer_id" else [column.desc(), customer]
     needs_decision = sort == "expected_net_value" or {"action", "arm"} & set(filters)
     counted = joined if {"action", "arm"} & set(filters) else scores
+    count = sa.select(sa.func.count()).select_from(counted).where(*where)
     query = sa.select(scores.c.answer, column.label("key"), customer).where(*paged).order_by(*order).limit(limit + 1)
     with ledger.reading() as connection:
-        total = connection.execute(sa.select(sa.func.count()).select_from(counted).where(*where)).scalar_one()
+        total = None if after is not None else connection.execute(count).scalar_one()
         rows = connection.execute(query.select_from(joined if needs_decision else scores)).all()
     more = rows[limit - 1] if len(rows) > limit else None
     token = _token(more.key, more.customer_id) if more is not None else None

@@ -30,7 +30,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "score_runs",
-        sa.Column("run_id", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=160), nullable=False),
         sa.Column("shop", sa.String(length=64), nullable=False),
         sa.Column("bundle", sa.String(length=64), nullable=False),
         sa.Column("cutoff", sa.Date(), nullable=False),
@@ -44,7 +44,7 @@ def upgrade() -> None:
     op.create_index("score_runs_by_cutoff", "score_runs", ["shop", "cutoff", "scored_at"], unique=False)
     op.create_table(
         "decisions",
-        sa.Column("run_id", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=160), nullable=False),
         sa.Column("customer_id", sa.String(length=256), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("arm", sa.String(length=16), nullable=False),
@@ -59,7 +59,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "scores",
-        sa.Column("run_id", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=160), nullable=False),
         sa.Column("customer_id", sa.String(length=256), nullable=False),
         sa.Column("eligible", sa.Boolean(), nullable=False),
         sa.Column("churn_probability", sa.Float(), nullable=False),
@@ -81,9 +81,36 @@ def upgrade() -> None:
         "scores_by_risk", "scores", ["run_id", "eligible", "churn_probability", "customer_id"], unique=False
     )
     op.create_index("scores_by_value", "scores", ["run_id", "eligible", "value_at_risk", "customer_id"], unique=False)
+    op.create_index(
+        "scores_by_lifetime_value", "scores", ["run_id", "eligible", "lifetime_value", "customer_id"], unique=False
+    )
+    op.create_index(
+        "scores_by_band_and_risk",
+        "scores",
+        ["run_id", "eligible", "band", "churn_probability", "customer_id"],
+        unique=False,
+    )
+    op.create_index(
+        "scores_by_band_and_value",
+        "scores",
+        ["run_id", "eligible", "band", "value_at_risk", "customer_id"],
+        unique=False,
+    )
+    op.create_index(
+        "scores_by_band_and_lifetime_value",
+        "scores",
+        ["run_id", "eligible", "band", "lifetime_value", "customer_id"],
+        unique=False,
+    )
+    op.create_index("decisions_by_value", "decisions", ["run_id", "expected_net_value", "customer_id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("decisions_by_value", table_name="decisions")
+    op.drop_index("scores_by_band_and_lifetime_value", table_name="scores")
+    op.drop_index("scores_by_band_and_value", table_name="scores")
+    op.drop_index("scores_by_band_and_risk", table_name="scores")
+    op.drop_index("scores_by_lifetime_value", table_name="scores")
     op.drop_index("scores_by_value", table_name="scores")
     op.drop_index("scores_by_risk", table_name="scores")
     op.drop_table("scores")
