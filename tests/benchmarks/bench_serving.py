@@ -54,7 +54,9 @@ def main() -> None:
 
 
 def fill_ledger(folder: Path) -> str:
-    """A ledger with one run in `folder`/store; an API key for it."""
+    """A shop in `folder`/shop, a ledger with one run in `folder`/store; an API key for it."""
+    from features.commands import init
+    from features.shop import read_shop
     from features.store import Store
     from models.keys import create_key
     from models.ledger import Ledger
@@ -62,12 +64,22 @@ def fill_ledger(folder: Path) -> str:
     from serving.examples import EXAMPLES
     from serving.messages import Answer
 
+    init(folder / "shop")
     ledger = Ledger(Store(folder / "store").ledger_url)
     ledger.migrate()
     [reason] = EXAMPLES[Answer]["reasons"]
     reasons = [{**reason, "features": reason["features"] * 3}] * 11
     answers = [{**EXAMPLES[Answer], "reasons": reasons, "customer_id": f"C{i:06d}"} for i in range(CUSTOMERS)]
-    run = ScoreRun("bench", "churn/1", date(2017, 12, 1), datetime(2017, 12, 1, 6), CUSTOMERS, CUSTOMERS, "en", "USD")
+    run = ScoreRun(
+        read_shop(folder / "shop").name,
+        "churn/1",
+        date(2017, 12, 1),
+        datetime(2017, 12, 1, 6),
+        CUSTOMERS,
+        CUSTOMERS,
+        "en",
+        "USD",
+    )
     write_run(ledger, run, [answers])
     key, _ = create_key(ledger, "bench", ["score"])
     ledger.close()
@@ -76,7 +88,7 @@ def fill_ledger(folder: Path) -> str:
 
 def start_service(folder: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {
-        **os.environ, "HOLDFAST_STORE": str(folder / "store"), "HOLDFAST_BENCH": "1", "HOLDFAST_WORKERS": "1",
+        **os.environ, "HOLDFAST_STORE": str(folder / "store"), "HOLDFAST_SHOP": str(folder / "shop"), "HOLDFAST_BENCH": "1", "HOLDFAST_WORKERS": "1",
         "BENTOML_HOME": str(folder / "bentoml"), "BENTOML_DO_NOT_TRACK": "true", "PYTHONPATH": str(ROOT),
     }  # fmt: skip
     environment.pop("HOLDFAST_LEDGER_URL", None)
