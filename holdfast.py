@@ -73,7 +73,7 @@ def demo(
         serving_room.create("demo", ["score", "list", "metrics"])
         serving_room.serve(folder, port)
     else:
-        say(f"\nServe it with: holdfast serve --shop {folder}")
+        say(f"\nServe it with: make serve, or: {Path(sys.executable).parent / 'holdfast'} serve --shop {folder}")
 
 
 def _peak_memory_gb() -> float:

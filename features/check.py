@@ -353,7 +353,7 @@ class _Reader:
         raise Refusal(
             "HF204", f"{table.name}: {quarantined:,} of {read:,} rows are bad (allowed: {source.max_bad_share:.0%});"
             f" the first is row {row[0]}: {row[1]} is {row[2]!r}, {row[3]}.",
-            f"All are in {where}. Mend the table or the mapping.",
+            f"All are in {where}. Mend the table, or convert in shop.toml: strptime(timestamp, '%d.%m.%Y'), replace(amount, ',', '.').",
         )  # fmt: skip
 
     def _write_checked(self, table: Table, present: list[Column]) -> None:

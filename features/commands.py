@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import shlex
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,12 +55,15 @@ def init(
 
         write_example_shop(folder)
         del texts["shop.toml"]
+    if not example:
+        own = re.sub(r"[^\w-]+", "-", folder.absolute().name).strip("-")[:64] or "my-shop"
+        texts["shop.toml"] = texts["shop.toml"].replace('name = "my-shop"', f'name = "{own}"')
     for name, text in texts.items():
         with written_whole(folder / name) as beside:
             beside.write_text(text, encoding="utf-8")
     written = [str(folder / name) for name in _TEMPLATES]
     say("Wrote " + ", ".join(written))
-    say(f"Next: edit them, then run: holdfast check --shop {folder}")
+    say(f"Next: edit them, then run: holdfast check --shop {shlex.quote(str(folder))}")
     answer({"folder": str(folder), "files": written}, as_json)
 
 

@@ -57,12 +57,15 @@ class References:
         Probabilities from which the risk is medium and high.
     base_rate
         Share of churners in the panel.
+    direction
+        Of a numeric column 1 where higher values push towards leaving, -1 where lower ones do.
     """
 
     typical: Mapping[str, float]
     probability_quantiles: tuple[float, ...]
     band_edges: tuple[float, float]
     base_rate: float
+    direction: Mapping[str, float] = field(default_factory=dict)
 
     def percentile(self, probability: Floats) -> Floats:
         """Share of customers at lower risk, in [0, 1], shape as given."""
@@ -173,6 +176,7 @@ def _verified(folder: Path, content: Mapping[str, Any], card: Mapping[str, Any],
             tuple(content["references"]["probability_quantiles"]),
             tuple(content["references"]["band_edges"]),
             content["references"]["base_rate"],
+            content["references"].get("direction", {}),
         ),
         card=card,
         id=bundle_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -60,12 +60,15 @@ class Explainer:
     ----------
     typical
         The median of every numeric column among the customers the bundle learned from.
+    direction
+        Of a numeric column 1 where higher values push towards leaving, -1 where lower ones do.
     """
 
     catalog: Catalog
     typical: Mapping[str, float]
     language: str
     currency: str
+    direction: Mapping[str, float] = field(default_factory=dict)
 
     def drivers(self) -> tuple[str, ...]:
         """The drivers that have a column in this catalog, in the glossary's order."""
@@ -102,11 +105,27 @@ class Explainer:
             feature = self.catalog.features[j]
             value = row[feature.name]
             features.append(ReasonFeature(feature.name, value, self._usual(feature, row), float(pushes[j])))
-        leading = min(towards, key=lambda j: (_absent(row[names[j]]), not self.catalog.features[j].plain))
+        leading = min(
+            towards,
+            key=lambda j: (
+                _absent(row[names[j]]), not self._telling(j, row, push), not self.catalog.features[j].plain
+            ),
+        )  # fmt: skip
         feature = self.catalog.features[leading]
         spoken = ReasonFeature(feature.name, row[feature.name], self._usual(feature, row), float(pushes[leading]))
-        lever = any(self.catalog.features[j].role == "lever" for j in columns)
+        lever = any(self.catalog.features[j].role == "lever" for j in columns) and self._telling(leading, row, push)
         return Reason(driver, float(push), lever, tuple(features), self.sentence(feature, spoken))
+
+    def _telling(self, j: int, row: Mapping[str, Any], push: float) -> bool:
+        """Whether the customer's value differs from the usual one to the side that the push speaks of.
+
+        A push may come from several columns together; a sentence that says the contrary would only confuse.
+        """
+        feature = self.catalog.features[j]
+        value, usual, direction = row[feature.name], self._usual(feature, row), self.direction.get(feature.name)
+        if usual is None or direction is None or isinstance(value, str) or _absent(value):
+            return True
+        return bool((value - usual) * direction * push > 0)
 
     def _usual(self, feature: Feature, row: Mapping[str, Any]) -> float | None:
         if feature.usual:

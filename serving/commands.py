@@ -63,6 +63,7 @@ def score(
     with watch.step("churn list"):
         rows = write_churn_list(file, all_answers(ledger, scored.run.run_id), settings.language)
     seconds = {**scored.watch.seconds, **watch.seconds}
+    show_table("No action, because", ("reason", "customers"), scored.refused.most_common())
     show_table(
         "Actions", ("action", "customers"), sorted(scored.actions.items(), key=operator.itemgetter(1), reverse=True)
     )
@@ -83,7 +84,7 @@ def score(
 @app.command()
 def serve(
     shop: ShopFolder = Path(),
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every one.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     drain_seconds: Annotated[int, typer.Option(help="How long to finish requests when stopped.")] = 10,

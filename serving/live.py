@@ -36,7 +36,9 @@ class LiveScorer:
         self.shop = shop
         self.playbook = playbook
         self._vectors = LiveVectors(bundle.catalog, bundle.memory_days)
-        self._explainer = Explainer(bundle.catalog, bundle.references.typical, shop.language, shop.currency)
+        self._explainer = Explainer(
+            bundle.catalog, bundle.references.typical, shop.language, shop.currency, bundle.references.direction
+        )
 
     def answer(self, request: EventsRequest, now: datetime) -> dict[str, Any]:
         """The customer's answer as of the cut-off (default: today in the shop's time zone).

@@ -31,6 +31,7 @@ class Scored:
     run: ScoreRun
     watch: Stopwatch
     actions: dict[str, int] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
     spent: float = 0.0
 
 
@@ -49,7 +50,9 @@ def score_shop(
     with watch.step("vectors"):
         table = vectors(checked, bundle.catalog, [cutoff], bundle.memory_days)
         out = opted_out(checked)
-    explainer = Explainer(bundle.catalog, bundle.references.typical, shop.language, shop.currency)
+    explainer = Explainer(
+        bundle.catalog, bundle.references.typical, shop.language, shop.currency, bundle.references.direction
+    )
     parts: list[tuple[Scores, list[tuple[Reason, ...]], float]] = []
     for start in range(0, table.num_rows, CHUNK):
         chunk = table.slice(start, CHUNK)
@@ -68,7 +71,8 @@ def score_shop(
     with watch.step("ledger"):
         write_run(ledger, run, _chunks(parts, decisions, run, tell))
     counts = Counter(decision.action for decision in decisions if decision.action != "no_action")
-    return Scored(run, watch, dict(counts), round(sum(decision.cost for decision in decisions), 2))
+    refused = Counter(decision.why_not for decision in decisions if decision.action == "no_action")
+    return Scored(run, watch, dict(counts), refused, round(sum(decision.cost for decision in decisions), 2))
 
 
 def _chunks(

@@ -49,6 +49,18 @@ def test_a_plain_sentence_speaks_even_where_another_column_pushes_more() -> None
     assert quiet.sentence == "Last bought 23 days ago; usually every 6.1 days."
 
 
+def test_a_sentence_never_contradicts_its_reason() -> None:
+    """Longer silence pushes towards leaving: 3 days against the usual 6 cannot be why, though the column pushed most."""
+    direction = {"days_since_last_purchase": 1.0, "fading_visits_14d": -1.0}
+    speaker = Explainer(SOME, TYPICAL, "en", "USD", direction)
+    recent = {**ROW, "days_since_last_purchase": 3.0}
+    frequent = {**recent, "fading_visits_14d": 4.0}
+    telling, silent = (speaker.reasons(np.array([[0.5, 0.0, 0.0, 0.1]]), [row])[0][0] for row in (recent, frequent))
+
+    assert "Recent visits, weighed by freshness over 14 days, come to 0.2; typical is 1." == telling.sentence
+    assert (True, False) == (telling.lever, silent.lever)
+
+
 def test_what_is_unusual_is_left_out_where_the_usual_is_unknown() -> None:
     quiet = explainer().reasons(np.array([[0.5, 0.0, 0.0, 0.0]]), [{**ROW, "mean_gap_days": None}])[0][0]
 

@@ -21,7 +21,8 @@ def test_too_many_bad_rows_refuse_the_table_and_name_the_first(tiny_shop: TinySh
     where = store.quarantine / "tiny.transactions.csv"
     assert str(refusal_of(tiny_shop(rows), store)) == (
         "HF204 transactions: 15 of 20 rows are bad (allowed: 20%); the first is row 6: amount is 'abc',"
-        f" expected a number. All are in {where}. Mend the table or the mapping."
+        f" expected a number. All are in {where}. Mend the table, or convert in shop.toml:"
+        " strptime(timestamp, '%d.%m.%Y'), replace(amount, ',', '.')."
     )
     assert len(quarantine(store)) == 15
 

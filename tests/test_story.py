@@ -157,6 +157,22 @@ def test_a_gate_that_is_not_passed_keeps_the_champion(shell: Shell, shop: str) -
     assert before == shell("judge", "champion")["bundle"]
 
 
+def test_another_shop_neither_promotes_nor_scores_with_this_ones_bundle(shell: Shell, shop: str) -> None:
+    """One store is one shop's: a second shop is told to keep its own."""
+    shell("init", "it's another", "--example", "simulated")
+    file = shell.folder / "it's another" / "shop.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('name = "', 'name = "other-', 1), encoding="utf-8")
+    for command in ("promote", "score"):
+        assert "HF406" == shell(command, "--shop", "it's another", expect=3)["error"]["code"]
+
+
+def test_a_shop_is_named_after_its_folder(shell: Shell) -> None:
+    shell("init", "Mia's Tea Shop")
+
+    assert "--shop 'Mia'" in shell.last_words
+    assert 'name = "Mia-s-Tea-Shop"' in (shell.folder / "Mia's Tea Shop" / "shop.toml").read_text(encoding="utf-8")
+
+
 def test_unknown_bundles_are_told(shell: Shell, shop: str) -> None:
     for name in ("chalenger", "churn/99"):
         refused = shell("promote", name, "--shop", shop, expect=3)

@@ -101,6 +101,14 @@ def test_percentiles_and_bands_rise_with_the_probability(trained: Trained) -> No
     assert references.base_rate == pytest.approx(references.band_edges[0])
 
 
+def test_bands_multiply_odds_so_that_they_stay_within_reach(trained: Trained) -> None:
+    """The edge of high risk has `high_from` times the base rate's odds, and so lies below 1 whatever the base rate."""
+    references = trained.bundle.references
+    odds = [p / (1 - p) for p in (references.base_rate, references.band_edges[1])]
+
+    assert odds[1] / odds[0] == pytest.approx(Study().bands.high_from)
+
+
 def test_value_falls_as_the_risk_rises_and_lies_in_its_interval(trained: Trained) -> None:
     spend, risk = np.full(20, 100.0), np.linspace(0, 1, 20)
     mean, low, high = trained.bundle.lifetime.value(spend, risk)

@@ -79,7 +79,15 @@ def promote(
     registry = Registry(local_store())
     study = read_study(shop)
     version, champion = registry.version(bundle), registry.champion()
-    found = gates(registry.judgment(version), registry.judgment(champion) if champion else None, study.gates)
+    mine, theirs = registry.judgment(version), registry.judgment(champion) if champion else None
+    name = read_shop(shop).name
+    for judged in (mine, theirs):
+        if judged and judged["shop"] != name:
+            raise Refusal(
+                "HF406", f"{judged['bundle']} was trained on the shop {judged['shop']!r}, not on {name!r}.",
+                "Give each shop a store of its own with HOLDFAST_STORE.",
+            )  # fmt: skip
+    found = gates(mine, theirs, study.gates)
     show_table(
         f"Gates for {version.bundle_id}", ("gate", "passed", "because"),
         [(gate.name, "yes" if gate.passed else "NO", gate.because) for gate in found],
@@ -97,7 +105,7 @@ def promote(
 
 
 @app.command()
-def ui(port: Annotated[int, typer.Option(help="Port on localhost.")] = 5000) -> None:
+def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on localhost.")] = 5000) -> None:
     """Open MLflow on the local store: runs, metrics, plots, model versions.
 
     Example: holdfast ui --port 5001

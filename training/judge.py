@@ -160,4 +160,6 @@ def _grade(models: Mapping[str, Any], paired: Mapping[str, Any]) -> tuple[str, s
         return "C", f"Better than the recency rule, but it tells few leavers from stayers. {finds}"
     if over_rfm["low"] > 0:
         return "A", f"Reliably better than the best recency rule and than recency, frequency and spend. {finds}"
+    if over_rfm["high"] < 0:
+        return "C", f"Better than the best recency rule, but reliably worse than recency, frequency and spend. {finds}"
     return "B", f"Reliably better than the best recency rule, not than recency, frequency and spend. {finds}"

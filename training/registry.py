@@ -76,7 +76,7 @@ class Registry:
             with mlflow.start_run(tags=dict(tags)) as run:
                 mlflow.log_params(dict(parameters))
                 mlflow.log_metrics(dict(metrics))
-                mlflow.log_dict(dict(judgment), "judgment.json")
+                mlflow.log_dict({**judgment, "shop": shop}, "judgment.json")
                 for name, figure in figures.items():
                     mlflow.log_figure(figure, f"plots/{name}.png")
                 mlflow.log_artifacts(str(Path(folder) / "bundle"), "bundle")

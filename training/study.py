@@ -68,7 +68,7 @@ class BandSettings(Settings):
     """`[bands]`."""
 
     medium_from: float = Field(1.0, gt=0)
-    high_from: float = Field(2.0, gt=0)
+    high_from: float = Field(2.5, gt=0)
 
 
 class RelationshipSettings(Settings):

@@ -98,7 +98,7 @@ def fit_bundle(
         segmenter=segmenter,
         relationship=fit_relationship(last, catalog.names, study),
         lifetime=lifetime,
-        references=fit_references(catalog, panel.X, last, base_rate, study),
+        references=fit_references(catalog, model, panel.X, last, base_rate, study),
         card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, len(cutoffs)),
     )
     return Trained(bundle, judgment, panel)
