@@ -78,8 +78,14 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
     )
 
 
+def explainer(bundle: Bundle, language: str, currency: str) -> Explainer:
+    """Speaks of a bundle's pushes in a shop's language and currency."""
+    references = bundle.references
+    return Explainer(bundle.catalog, references.typical, language, currency, references.direction)
+
+
 def explain(
-    scores: Scores, vectors: pa.Table, explainer: Explainer, threads: int = 1
+    scores: Scores, vectors: pa.Table, speaker: Explainer, threads: int = 1
 ) -> tuple[list[tuple[Reason, ...]], float]:
     """Reasons of each customer (none for the ineligible), and the base that all pushes start from."""
     reasons: list[tuple[Reason, ...]] = [()] * len(scores)
@@ -87,7 +93,7 @@ def explain(
     if not len(where):
         return reasons, 0.0
     pushes, base = scores.bundle.model.contributions(scores.X[where], threads)
-    for i, found in zip(where, explainer.reasons(pushes, vectors.take(where).to_pylist()), strict=True):
+    for i, found in zip(where, speaker.reasons(pushes, vectors.take(where).to_pylist()), strict=True):
         reasons[i] = found
     return reasons, base
 

@@ -17,8 +17,7 @@ from models.bundle import Bundle
 from models.churn import one_row
 from models.decide import decide
 from models.playbook import Playbook
-from models.reasons import Explainer
-from models.score import answers, cases, explain, score
+from models.score import answers, cases, explain, explainer, score
 from serving.messages import EventsRequest
 from serving.posted import posted_tables
 from serving.present import Present
@@ -36,9 +35,7 @@ class LiveScorer:
         self.shop = shop
         self.playbook = playbook
         self._vectors = LiveVectors(bundle.catalog, bundle.memory_days)
-        self._explainer = Explainer(
-            bundle.catalog, bundle.references.typical, shop.language, shop.currency, bundle.references.direction
-        )
+        self._explainer = explainer(bundle, shop.language, shop.currency)
 
     def answer(self, request: EventsRequest, now: datetime) -> dict[str, Any]:
         """The customer's answer as of the cut-off (default: today in the shop's time zone).

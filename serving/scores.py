@@ -17,9 +17,9 @@ from models.bundle import Bundle
 from models.decide import Decision, decide
 from models.ledger import Ledger
 from models.playbook import Playbook
-from models.reasons import Explainer, Reason
+from models.reasons import Reason
 from models.runs import ScoreRun, write_run
-from models.score import Scores, answers, cases, explain, score
+from models.score import Scores, answers, cases, explain, explainer, score
 
 CHUNK = 5000
 
@@ -50,16 +50,14 @@ def score_shop(
     with watch.step("vectors"):
         table = vectors(checked, bundle.catalog, [cutoff], bundle.memory_days)
         out = opted_out(checked)
-    explainer = Explainer(
-        bundle.catalog, bundle.references.typical, shop.language, shop.currency, bundle.references.direction
-    )
+    speaker = explainer(bundle, shop.language, shop.currency)
     parts: list[tuple[Scores, list[tuple[Reason, ...]], float]] = []
     for start in range(0, table.num_rows, CHUNK):
         chunk = table.slice(start, CHUNK)
         with watch.step("scores"):
             scores = score(bundle, chunk, out, threads=2)
         with watch.step("reasons"):
-            reasons, base = explain(scores, chunk, explainer, threads=2)
+            reasons, base = explain(scores, chunk, speaker, threads=2)
         parts.append((scores, reasons, base))
         tell(len(scores), 2 * table.num_rows)
     with watch.step("decisions"):
