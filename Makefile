@@ -10,7 +10,7 @@ export BENTOML_DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test quick lint format bench bench-accuracy bench-decisions bench-features bench-segments bench-serving lock clean
+.PHONY: messages help demo serve test quick lint format bench bench-accuracy bench-decisions bench-features bench-segments bench-serving browser screenshots lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,11 +31,17 @@ demo: $(READY) ## Train on a real grocery chain, score every customer, print the
 serve: $(READY) ## Serve what `make demo` made, on port 3000
 	@$(PY) -m holdfast serve --shop demo-shop
 
-test: $(READY) ## Every test
+test: $(READY) browser ## Every test
 	@$(PY) -m pytest
 
 quick: $(READY) ## The tests that start, train and serve nothing
 	@$(PY) -m pytest -m "not slow"
+
+browser: $(READY) ## Chromium and axe-core for the tests of the web page; with `make test`
+	@bash tests/browser/install.sh
+
+screenshots: $(READY) browser ## Take the README's pictures anew
+	@$(PY) tests/browser/screenshots.py
 
 lint: $(READY) ## Style, format and types
 	@$(VENV)/bin/ruff check .
@@ -45,6 +51,12 @@ lint: $(READY) ## Style, format and types
 format: $(READY) ## Put the code into its format
 	@$(VENV)/bin/ruff check --fix-only --quiet .
 	@$(VENV)/bin/ruff format --quiet .
+
+messages: $(READY) ## Bring the page's catalogues up to date with its texts
+	@$(VENV)/bin/pybabel -q extract -F serving/locale/babel.cfg -k N_ -k text -k say -k plural:1,2 --no-location --sort-output \
+	  --omit-header -o .venv/holdfast.pot serving
+	@$(VENV)/bin/pybabel -q update -i .venv/holdfast.pot -d serving/locale -D holdfast --no-fuzzy-matching --ignore-obsolete \
+	  --omit-header -w 110
 
 bench: bench-features bench-accuracy bench-serving ## Every benchmark
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from datetime import datetime, time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 ROOMS = {
     "features.commands": ("init", "check"),
-    "training.commands": ("train", "judge", "promote", "ui"),
-    "serving.commands": ("score", "serve", "keys"),
+    "training.commands": ("train", "judge", "promote", "monitor", "ui"),
+    "serving.commands": ("score", "serve", "keys", "users"),
 }
 REFUSED = 3  # exit code; 0 is done, 1 an error of ours, 2 a wrong command line
 
@@ -42,13 +44,15 @@ def demo(
     port: Annotated[int, typer.Option(help="Port to serve on.")] = 3000,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:
-    """The main job on an example shop: init, check, train, promote, score, serve.
+    """The main job on an example shop, as a quarter of its life: learn, score, look back, learn again, score, serve.
 
     Example: holdfast demo --no-serve
     """
     from features import commands as features
     from features.console import Stopwatch, answer, say, show_table
+    from features.refusal import Refusal
     from serving import commands as serving_room
+    from serving.users import first_login
     from training import commands as training
 
     watch = Stopwatch()
@@ -56,24 +60,44 @@ def demo(
         features.init(folder, example)
     with watch.step("check"):
         features.check(folder)
+    past = training.past_quarter(folder)
+    if past:
+        say(f"\n{past[0]}: a first bundle learns, from what was known by then, and scores the months that follow.")
+        with watch.step("train as then"):
+            training.train(folder, datetime.combine(past[0], time()))
+            training.promote("challenger", folder)
+        with watch.step("score as then"), TemporaryDirectory() as nowhere:
+            for day in past:
+                serving_room.score(folder, datetime.combine(day, time()), Path(nowhere) / "churn_list.csv")
+        say("\nToday: the next bundle learns from all that is known.")
     with watch.step("train"):
         training.train(folder)
     with watch.step("promote"):
-        training.promote("challenger", folder)
+        try:
+            training.promote("challenger", folder)
+        except Refusal as refusal:
+            if refusal.code != "HF304":
+                raise
+            say(f"{refusal}\n")  # which is what gates are for: the champion goes on
     with watch.step("score"):
         serving_room.score(folder)
+    with watch.step("monitor"):
+        training.monitor(folder)
     serving_room.show_churn_list(folder / "churn_list.csv", most=8)
     watch.show("Where the demo's time went")
     peak = round(_peak_memory_gb(), 2)
     show_table("Peak memory", ("process", "GB"), [("demo", peak)])
-    answer({"folder": str(folder), "churn_list": str(folder / "churn_list.csv"), "seconds": watch.seconds,
-            "peak_memory_gb": peak}, as_json)  # fmt: skip
+    password = first_login("demo")
+    answer({"folder": str(folder), "churn_list": str(folder / "churn_list.csv"), "past": [str(day) for day in past],
+            "login": "demo", "password": password, "seconds": watch.seconds, "peak_memory_gb": peak}, as_json)  # fmt: skip
+    shown = f"and the password {password} (shown only now)" if password else "(its password was shown when it was made)"
+    say(f"\nSign in on the page as demo {shown}.")
     if serving:
         say("\nAn API key for this demo:")
         serving_room.create("demo", ["score", "list", "metrics"])
         serving_room.serve(folder, port)
     else:
-        say(f"\nServe it with: make serve, or: {Path(sys.executable).parent / 'holdfast'} serve --shop {folder}")
+        say(f"Serve it with: make serve, or: {Path(sys.executable).parent / 'holdfast'} serve --shop {folder}")
 
 
 def _peak_memory_gb() -> float:

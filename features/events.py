@@ -72,6 +72,7 @@ TRANSACTIONS = Table("transactions", (
 
 CUSTOMERS = Table("customers", (
     _CUSTOMER,
+    Column("name", "text", "what to call the customer on the page; nothing is learned from it"),
     Column("signed_up_at", "moment", "when the customer joined"),
     Column("consent", "text", "contact channels allowed"),
     Column("profiling_opt_out", "flag", "whether the customer objects to being scored"),

@@ -52,6 +52,9 @@ CODES: dict[str, str] = {
     "HF611": "internal error",
     "HF612": "too many requests at once",
     "HF613": "the request took too long",
+    "HF614": "the name or the password is wrong",
+    "HF615": "too many failed sign-ins",
+    "HF616": "a form is no longer valid",
 }
 
 

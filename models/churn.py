@@ -54,6 +54,10 @@ class ChurnModel:
         """Shape (rows,): calibrated chance of churning, in [0, 1]."""
         return sigmoid(self.log_odds(X, threads))
 
+    def gain(self) -> dict[str, float]:
+        """By feature how much its splits have reduced the loss in training; 0 for one the trees do not look at."""
+        return dict(zip(self.features, map(float, self._booster.feature_importance("gain")), strict=True))
+
     def contributions(self, X: Floats, threads: int = 1) -> tuple[Floats, float]:
         """Pushes of shape (rows, features) in log-odds, and the base they start from.
 

@@ -52,7 +52,8 @@ class Case:
 class Decision:
     """One customer, one moment: the action or `no_action`, why, the arm, and the chance of that arm.
 
-    `withheld` names the action a control customer would have got.
+    `withheld` names the action a control customer would have got, `spent` the better ones that a limit forbade, and
+    which: `contacts_spent` or `budget_spent`.
     """
 
     action: str
@@ -66,6 +67,7 @@ class Decision:
     because: tuple[str, ...]
     why_not: str = ""
     withheld: str = ""
+    spent: tuple[tuple[str, str], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -118,7 +120,7 @@ def _drawn(playbook: Playbook, customer_id: str, decision: Decision) -> Decision
         return replace(decision, propensity=treated)
     if draw(f"{control.campaign_salt}:{decision.action}", customer_id) < control.campaign_share:
         nothing = _nothing("campaign_control", arm="control", propensity=treated * control.campaign_share)
-        return replace(nothing, withheld=decision.action, because=decision.because)
+        return replace(nothing, withheld=decision.action, because=decision.because, spent=decision.spent)
     return replace(decision, propensity=treated * (1 - control.campaign_share))
 
 
@@ -159,6 +161,7 @@ def _within_limits(playbook: Playbook, options: dict[int, list[Decision]]) -> di
     left = playbook.budget.per_run
     contacts = {action.name: action.max_contacts for action in playbook.actions}
     found: dict[int, Decision] = {}
+    spent: dict[int, tuple[tuple[str, str], ...]] = {}
     queue = [(-_per_cost(wanted[0]), i, 0) for i, wanted in options.items()]
     heapq.heapify(queue)
     while queue:
@@ -166,14 +169,16 @@ def _within_limits(playbook: Playbook, options: dict[int, list[Decision]]) -> di
         option = options[i][rank]
         cap = contacts[option.action]
         if cap is not None and cap < 1:
-            found[i] = _nothing("contacts_spent")
+            limit = "contacts_spent"
         elif left is not None and option.cost > left:
-            found[i] = _nothing("budget_spent")
+            limit = "budget_spent"
         else:
             left = None if left is None else left - option.cost
             contacts[option.action] = None if cap is None else cap - 1
-            found[i] = option
+            found[i] = replace(option, spent=spent.get(i, ()))
             continue
+        spent[i] = (*spent.get(i, ()), (option.action, limit))
+        found[i] = replace(_nothing(limit), spent=spent[i])
         if rank + 1 < len(options[i]):
             heapq.heappush(queue, (-_per_cost(options[i][rank + 1]), i, rank + 1))
     return found
@@ -185,3 +190,50 @@ def _per_cost(option: Decision) -> float:
 
 def _nothing(why: str, arm: str = "none", propensity: float = 1.0) -> Decision:
     return Decision("no_action", arm, propensity, 0.0, 0.0, 0.0, 0.0, "rule", (), why_not=why)
+
+
+CONSIDERED = {
+    "chosen": ("chosen", "已选择"),
+    "held_out": ("chosen, but the customer is in its control group", "已选择，但客户属于对照组"),
+    "worth_less": ("worth less than the one chosen", "预期价值低于所选行动"),
+    "costs_more": ("would cost more than it brings", "成本高于收益"),
+    "contacts_spent": NO_ACTION_REASONS["contacts_spent"],
+    "budget_spent": NO_ACTION_REASONS["budget_spent"],
+    "other_tier": ("is for customers of another tier", "适用于其他客户层级"),
+    "other_reasons": ("answers other reasons", "针对其他原因"),
+}
+_BEFORE_ANY_ACTION = {
+    "not_eligible",
+    "universal_holdout",
+    "opted_out",
+    "contacted_lately",
+    "already_safe",
+    "lost_cause",
+}
+
+
+def considered(playbook: Playbook, case: Case, decision: Decision) -> list[dict[str, Any]]:
+    """What became of every action of the playbook for this customer, the best first; empty where none was considered.
+
+    Each has `action`, `verdict` (of CONSIDERED) and, where it answers a reason of this tier, `expected_net_value`,
+    its `interval` and `cost`.
+    """
+    if decision.why_not in _BEFORE_ANY_ACTION:
+        return []
+    options = _options(playbook, case)
+    spent = dict(decision.spent)
+    found: list[dict[str, Any]] = []
+    for option in options:
+        name = option.action
+        if name in (decision.action, decision.withheld):
+            verdict = "chosen" if name == decision.action else "held_out"
+        else:
+            verdict = spent.get(name) or ("costs_more" if option.expected_net_value <= 0 else "worth_less")
+        worth = {k: v for k, v in option.as_dict().items() if k in ("action", "expected_net_value", "interval", "cost")}
+        found.append({**worth, "verdict": verdict})
+    valued = {option.action for option in options}
+    for action in playbook.actions:
+        if action.name not in valued:
+            verdict = "other_reasons" if case.tier in action.tiers else "other_tier"
+            found.append({"action": action.name, "verdict": verdict})
+    return found

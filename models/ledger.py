@@ -1,4 +1,4 @@
-"""The ledger: the operational database of score runs, scores, decisions, keys and audit.
+"""The ledger: the operational database of score runs, scores with their decisions, people, keys and audit.
 
 SQLite with write-ahead logging unless `HOLDFAST_LEDGER_URL` names another database that SQLAlchemy knows.
 """
@@ -25,7 +25,8 @@ metadata = sa.MetaData()
 
 score_runs = sa.Table(
     "score_runs", metadata,
-    sa.Column("run_id", sa.String(160), primary_key=True),
+    sa.Column("run_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("state", sa.String(16), nullable=False),  # writing, complete, superseded: models/runs.py
     sa.Column("shop", sa.String(64), nullable=False),
     sa.Column("bundle", sa.String(64), nullable=False),
     sa.Column("cutoff", sa.Date, nullable=False),
@@ -34,18 +35,32 @@ score_runs = sa.Table(
     sa.Column("eligible", sa.Integer, nullable=False),
     sa.Column("language", sa.String(8), nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("matures_on", sa.Date, nullable=True),  # null where an older version scored
+    sa.Column("summary", sa.Text, nullable=False),  # JSON of models/summary.py
+    sa.Column("outcome", sa.Text, nullable=True),  # JSON of models/outcome.py; null until the labels have matured
     sa.Index("score_runs_by_cutoff", "shop", "cutoff", "scored_at"),
 )  # fmt: skip
+
+FACETS = ("band", "segment", "tier", "value_quadrant", "reason_1", "reason_2", "reason_3", "action", "arm")
+"""What the churn list is filtered by: in each index of its orders, so that a filter reads nothing else."""
+
+
+def _ordered_by(name: str, column: str) -> sa.Index:
+    named = () if column == "customer_id" else ("customer_id",)
+    highest_first: Any = column if column == "customer_id" else sa.desc(column)
+    return sa.Index(f"scores_by_{name}", "run_id", "eligible", highest_first, *named, "name", *FACETS)
+
 
 scores = sa.Table(
     "scores", metadata,
     sa.Column("run_id", sa.ForeignKey("score_runs.run_id", ondelete="CASCADE"), primary_key=True),
     sa.Column("customer_id", sa.String(256), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=True),
     sa.Column("eligible", sa.Boolean, nullable=False),
     sa.Column("churn_probability", sa.Float, nullable=False),
     sa.Column("percentile", sa.Float, nullable=False),
     sa.Column("band", sa.String(16), nullable=False),
-    sa.Column("segment", sa.String(200), nullable=False),
+    sa.Column("segment", sa.String(200), nullable=False),  # its id; names are in the run's summary
     sa.Column("tier", sa.String(16), nullable=False),
     sa.Column("value_quadrant", sa.String(16), nullable=False),
     sa.Column("lifetime_value", sa.Float, nullable=False),
@@ -53,19 +68,6 @@ scores = sa.Table(
     sa.Column("reason_1", sa.String(64), nullable=False),
     sa.Column("reason_2", sa.String(64), nullable=False),
     sa.Column("reason_3", sa.String(64), nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
-    sa.Index("scores_by_risk", "run_id", "eligible", "churn_probability", "customer_id"),
-    sa.Index("scores_by_value", "run_id", "eligible", "value_at_risk", "customer_id"),
-    sa.Index("scores_by_lifetime_value", "run_id", "eligible", "lifetime_value", "customer_id"),
-    sa.Index("scores_by_band_and_risk", "run_id", "eligible", "band", "churn_probability", "customer_id"),
-    sa.Index("scores_by_band_and_value", "run_id", "eligible", "band", "value_at_risk", "customer_id"),
-    sa.Index("scores_by_band_and_lifetime_value", "run_id", "eligible", "band", "lifetime_value", "customer_id"),
-)  # fmt: skip
-
-decisions = sa.Table(
-    "decisions", metadata,
-    sa.Column("run_id", sa.ForeignKey("score_runs.run_id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("customer_id", sa.String(256), primary_key=True),
     sa.Column("action", sa.String(64), nullable=False),
     sa.Column("arm", sa.String(16), nullable=False),
     sa.Column("propensity", sa.Float, nullable=False),
@@ -74,7 +76,47 @@ decisions = sa.Table(
     sa.Column("evidence", sa.String(32), nullable=False),
     sa.Column("why_not", sa.String(32), nullable=False),
     sa.Column("withheld", sa.String(64), nullable=False),
-    sa.Index("decisions_by_value", "run_id", "expected_net_value", "customer_id"),
+    sa.Column("churned", sa.Boolean, nullable=True),  # null until the label has matured and was compared
+    sa.Column("answer", sa.Text, nullable=False),
+    _ordered_by("risk", "churn_probability"),
+    _ordered_by("value_at_risk", "value_at_risk"),
+    _ordered_by("lifetime_value", "lifetime_value"),
+    _ordered_by("net_value", "expected_net_value"),
+    _ordered_by("customer", "customer_id"),
+)  # fmt: skip
+
+dossiers = sa.Table(
+    "dossiers", metadata,
+    sa.Column("run_id", sa.ForeignKey("score_runs.run_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("customer_id", sa.String(256), primary_key=True),
+    sa.Column("dossier", sa.Text, nullable=False),  # JSON of models/dossier.py
+)  # fmt: skip
+
+users = sa.Table(
+    "users", metadata,
+    sa.Column("user_id", sa.String(16), primary_key=True),
+    sa.Column("login", sa.String(64), nullable=False, unique=True),
+    sa.Column("password", sa.String(200), nullable=False),  # Argon2id, in its own encoding
+    sa.Column("language", sa.String(8), nullable=True),  # null: as the browser asks
+    sa.Column("created_at", sa.DateTime, nullable=False),
+)  # fmt: skip
+
+sessions = sa.Table(
+    "sessions", metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.user_id", ondelete="CASCADE"), nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+    sa.Index("sessions_by_user", "user_id"),
+)  # fmt: skip
+
+failed_sign_ins = sa.Table(
+    "failed_sign_ins", metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("login_sha256", sa.String(64), nullable=False),  # people type passwords here by mistake
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Index("failed_sign_ins_by_login", "login_sha256", "at"),
 )  # fmt: skip
 
 api_keys = sa.Table(
@@ -158,8 +200,8 @@ class Ledger:
                 "HF501", f"all connections to the ledger {shown} are in use.", "Is the database very slow?"
             ) from None
 
-    def migrate(self) -> None:
-        """Bring the schema to this program's version; where it is already, nothing is written.
+    def migrate(self, to: str = "head") -> None:
+        """Bring the schema to this program's version, or to an earlier one; where it is already, nothing is written.
 
         All or nothing on SQLite and PostgreSQL. Of two processes at once on SQLite the second waits, then finds
         nothing to do; elsewhere the second may be refused with HF501 and finds nothing to do when run again.
@@ -174,7 +216,7 @@ class Ledger:
         with self.writing() as connection:
             config.attributes["connection"] = connection
             try:
-                command.upgrade(config, "head")
+                command.upgrade(config, to)
             except CommandError as error:
                 raise Refusal(
                     "HF504", f"the ledger {self.engine.url.render_as_string(hide_password=True)} was made by a later"

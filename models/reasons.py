@@ -31,7 +31,10 @@ class ReasonFeature:
 
 @dataclass(frozen=True)
 class Reason:
-    """A driver that moved this customer's probability; `push` is in log-odds, above 0 towards leaving."""
+    """A driver that moved this customer's probability; `push` is in log-odds, above 0 towards leaving.
+
+    The sentence speaks of the first of `features`, so that it can be said anew in another language.
+    """
 
     driver: str
     push: float
@@ -100,21 +103,19 @@ class Explainer:
     ) -> Reason:
         towards = columns[np.argsort(-pushes[columns] * np.sign(push or 1), kind="stable")]
         names = self.catalog.names
-        features = []
-        for j in towards[:_FEATURES_SHOWN]:
-            feature = self.catalog.features[j]
-            value = row[feature.name]
-            features.append(ReasonFeature(feature.name, value, self._usual(feature, row), float(pushes[j])))
         leading = min(
             towards,
             key=lambda j: (
                 _absent(row[names[j]]), not self._telling(j, row, push), not self.catalog.features[j].plain
             ),
         )  # fmt: skip
-        feature = self.catalog.features[leading]
-        spoken = ReasonFeature(feature.name, row[feature.name], self._usual(feature, row), float(pushes[leading]))
+        features = []
+        for j in (leading, *(j for j in towards if j != leading))[:_FEATURES_SHOWN]:
+            feature = self.catalog.features[j]
+            features.append(ReasonFeature(feature.name, row[feature.name], self.usual(feature, row), float(pushes[j])))
         lever = any(self.catalog.features[j].role == "lever" for j in columns) and self._telling(leading, row, push)
-        return Reason(driver, float(push), lever, tuple(features), self.sentence(feature, spoken))
+        sentence = self.sentence(self.catalog.features[leading], features[0])
+        return Reason(driver, float(push), lever, tuple(features), sentence)
 
     def _telling(self, j: int, row: Mapping[str, Any], push: float) -> bool:
         """Whether the customer's value differs from the usual one to the side that the push speaks of.
@@ -122,12 +123,13 @@ class Explainer:
         A push may come from several columns together; a sentence that says the contrary would only confuse.
         """
         feature = self.catalog.features[j]
-        value, usual, direction = row[feature.name], self._usual(feature, row), self.direction.get(feature.name)
+        value, usual, direction = row[feature.name], self.usual(feature, row), self.direction.get(feature.name)
         if usual is None or direction is None or isinstance(value, str) or _absent(value):
             return True
         return bool((value - usual) * direction * push > 0)
 
-    def _usual(self, feature: Feature, row: Mapping[str, Any]) -> float | None:
+    def usual(self, feature: Feature, row: Mapping[str, Any]) -> float | None:
+        """What is usual for this customer or, failing that, typical; None where neither is known."""
         if feature.usual:
             own = row.get(feature.usual)
             return None if own is None or _absent(own) else float(own)

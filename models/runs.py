@@ -1,24 +1,48 @@
-"""Score runs in the ledger: written all or nothing, read by customer or as the churn list."""
+"""Score runs in the ledger: written aside, shown whole; read by customer.
+
+A run is written in short transactions under the state `writing`, so that nobody waits for the ledger meanwhile, and
+becomes `complete` in one, in which an earlier run of the same shop, cut-off and bundle becomes `superseded`. Only
+complete runs are read; what is superseded or was given up is swept away afterwards.
+"""
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from features.refusal import Refusal, did_you_mean
-from models.ledger import Ledger, decisions, score_runs, scores
+from features.refusal import Refusal
+from models.ledger import Ledger, dossiers, score_runs, scores
+from models.summary import Summary
+
+_GIVEN_UP_AFTER = timedelta(days=1)
+_SHOWN_FOR = timedelta(hours=3)  # a process that was killed does not say that its run is over
+_SWEPT_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
 class ScoreRun:
-    """One scoring of all customers of a shop at a cut-off by a bundle; the same three give the same run id."""
+    """One scoring of all customers of a shop at a cut-off by a bundle; of the same three the last is kept.
+
+    Attributes
+    ----------
+    matures_on
+        The day from which what became of the customers can be known; None where an older version scored.
+    labels
+        What the codes in the answers are called: `segments` and `actions` to their texts by language.
+    number
+        Its key in the ledger, 0 before it is written.
+    summary
+        The figures of all its customers (models/summary.py); empty where an older version scored.
+    outcome
+        What became of them, as models/outcome.py writes it; None until it was compared.
+    """
 
     shop: str
     bundle: str
@@ -28,64 +52,170 @@ class ScoreRun:
     eligible: int
     language: str
     currency: str
+    matures_on: date | None = None
+    labels: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    number: int = field(default=0, compare=False)
+    summary: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    outcome: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
-    def run_id(self) -> str:
+    def name(self) -> str:
+        """`shop:cut-off:bundle`, the same however often it is repeated."""
         return f"{self.shop}:{self.cutoff}:{self.bundle}"
 
 
-def write_run(ledger: Ledger, run: ScoreRun, chunks: Iterable[Sequence[Mapping[str, Any]]]) -> None:
-    """Write a run and its answers in one transaction, in the place of an earlier run of the same id.
+@dataclass(frozen=True)
+class Entry:
+    """What a run keeps of one customer: the answer as models/score.py makes it, a name to show, the dossier."""
 
-    Parameters
-    ----------
-    chunks
-        Lists of answers as models/score.py makes them.
+    answer: Mapping[str, Any]
+    name: str | None = None
+    dossier: Mapping[str, Any] | None = None
+
+
+def write_run(ledger: Ledger, run: ScoreRun, chunks: Iterable[Sequence[Entry]]) -> int:
+    """Write a run, all or nothing, in the place of an earlier one of the same name; its number."""
+    with begun_run(ledger, run) as number:
+        fill_run(ledger, run, number, chunks)
+    return number
+
+
+@contextmanager
+def begun_run(ledger: Ledger, run: ScoreRun) -> Iterator[int]:
+    """A run that is under way for as long as the body takes, which must fill it; its number.
+
+    Its counts may still be unknown. Where the body fails, the run is swept away, and a former one stays.
     """
+    sweep(ledger, run.shop, run.scored_at)
     with ledger.writing() as connection:
-        for table in (decisions, scores, score_runs):
-            connection.execute(sa.delete(table).where(table.c.run_id == run.run_id))
-        connection.execute(
+        made = connection.execute(
             sa.insert(score_runs).values(
-                run_id=run.run_id, shop=run.shop, bundle=run.bundle, cutoff=run.cutoff, scored_at=run.scored_at,
+                state="writing", shop=run.shop, bundle=run.bundle, cutoff=run.cutoff, scored_at=run.scored_at,
                 customers=run.customers, eligible=run.eligible, language=run.language, currency=run.currency,
+                matures_on=run.matures_on, summary="{}",
             )
         )  # fmt: skip
-        for chunk in chunks:
-            connection.execute(sa.insert(scores), [_score_row(run.run_id, answer) for answer in chunk])
-            connection.execute(sa.insert(decisions), [_decision_row(run.run_id, answer) for answer in chunk])
-        ledger.note(connection, "holdfast", "score", run=run.run_id, customers=run.customers)
+    assert made.inserted_primary_key is not None
+    number = int(made.inserted_primary_key[0])
+    try:
+        yield number
+    except BaseException:
+        with contextlib.suppress(Refusal):  # what cannot be swept now, since the disk is full, is swept by the next run
+            _give_up(ledger, number)
+            sweep(ledger, run.shop, run.scored_at)
+        raise
+    sweep(ledger, run.shop, run.scored_at)
 
 
-def _score_row(run_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequence[Entry]]) -> None:
+    """Write the rows of a begun run and make it complete.
+
+    Each chunk is a transaction of its own, which holds the ledger for as long as its rows take to be written.
+    """
+    summary = Summary()
+    for chunk in chunks:
+        rows = [_score_row(number, entry) for entry in chunk]
+        kept = [_dossier_row(number, entry) for entry in chunk if entry.dossier is not None]
+        with ledger.writing() as connection:
+            if rows:
+                connection.execute(sa.insert(scores), rows)
+            if kept:
+                connection.execute(sa.insert(dossiers), kept)
+        for entry in chunk:
+            summary.add(entry.answer)
+    content = json.dumps({**summary.as_dict(), "labels": run.labels}, ensure_ascii=False, allow_nan=False)
+    same = (score_runs.c.shop == run.shop, score_runs.c.cutoff == run.cutoff, score_runs.c.bundle == run.bundle)
+    completed = {"state": "complete", "summary": content, "customers": run.customers, "eligible": run.eligible}
+    with ledger.writing() as connection:
+        connection.execute(
+            sa.update(score_runs).where(*same, score_runs.c.state == "complete").values(state="superseded")
+        )
+        connection.execute(sa.update(score_runs).where(score_runs.c.run_id == number).values(**completed))
+        ledger.note(connection, "holdfast", "score", run=run.name, customers=run.customers)
+
+
+def _give_up(ledger: Ledger, number: int) -> None:
+    with ledger.writing() as connection:
+        connection.execute(sa.update(score_runs).where(score_runs.c.run_id == number).values(state="superseded"))
+
+
+def sweep(ledger: Ledger, shop: str, now: datetime) -> None:
+    """Delete what nobody reads any more, a little at a time: superseded and given-up runs, dossiers of former ones."""
+    dead = sa.or_(
+        score_runs.c.state == "superseded",
+        (score_runs.c.state == "writing") & (score_runs.c.scored_at < now - _GIVEN_UP_AFTER),
+    )
+    with ledger.reading() as connection:
+        gone = connection.execute(sa.select(score_runs.c.run_id).where(score_runs.c.shop == shop, dead)).scalars().all()
+        latest = connection.execute(_latest(shop).with_only_columns(score_runs.c.run_id)).scalar()
+        former = connection.execute(
+            sa.select(score_runs.c.run_id).where(
+                score_runs.c.shop == shop, score_runs.c.state == "complete", score_runs.c.run_id != (latest or 0)
+            )
+        ).scalars()
+        without_dossiers = [*gone, *former]
+    for number in without_dossiers:
+        _delete_of(ledger, dossiers, number)
+    for number in gone:
+        _delete_of(ledger, scores, number)
+        with ledger.writing() as connection:
+            connection.execute(sa.delete(score_runs).where(score_runs.c.run_id == number))
+
+
+def _delete_of(ledger: Ledger, table: sa.Table, number: int) -> None:
+    some = sa.select(table.c.customer_id).where(table.c.run_id == number).limit(_SWEPT_AT_ONCE)
+    while True:
+        with ledger.reading() as connection:
+            if connection.execute(some.limit(1)).first() is None:
+                return
+        with ledger.writing() as connection:
+            connection.execute(sa.delete(table).where(table.c.run_id == number, table.c.customer_id.in_(some)))
+
+
+def _score_row(number: int, entry: Entry) -> dict[str, Any]:
+    answer = entry.answer
     probability = answer["churn_probability"]
-    value = (answer["lifetime_value"] or {"mean": 0.0})["mean"]
     words = answer["relationship"] or {"tier": "", "value_quadrant": ""}
     raising = [reason["driver"] for reason in answer["reasons"] if reason["push"] > 0]
     raising += ["", "", ""]
+    decision = answer["decision"]
+    kept = ("action", "arm", "propensity", "expected_net_value", "cost", "evidence", "why_not", "withheld")
     return {
-        "run_id": run_id,
+        "run_id": number,
         "customer_id": answer["customer_id"],
+        "name": entry.name,
         "eligible": answer["eligible"],
         "churn_probability": -1.0 if probability is None else probability,
         "percentile": -1.0 if probability is None else answer["percentile"],
         "band": answer["band"] or "",
-        "segment": (answer["segment"] or {"name": ""})["name"],
+        "segment": (answer["segment"] or {"id": ""})["id"],
         "tier": words["tier"],
         "value_quadrant": words["value_quadrant"],
-        "lifetime_value": value,
+        "lifetime_value": (answer["lifetime_value"] or {"mean": 0.0})["mean"],
         "value_at_risk": 0.0 if probability is None else round(answer["value_at_risk"], 2),
         "reason_1": raising[0],
         "reason_2": raising[1],
         "reason_3": raising[2],
-        "answer": json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")),
+        **{key: decision[key] for key in kept},
+        "answer": _json(answer),
     }
 
 
-def _decision_row(run_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-    decision = answer["decision"]
-    kept = ("action", "arm", "propensity", "expected_net_value", "cost", "evidence", "why_not", "withheld")
-    return {"run_id": run_id, "customer_id": answer["customer_id"], **{key: decision[key] for key in kept}}
+def _dossier_row(number: int, entry: Entry) -> dict[str, Any]:
+    return {"run_id": number, "customer_id": entry.answer["customer_id"], "dossier": _json(entry.dossier)}
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _latest(shop: str) -> sa.Select[Any]:
+    return (
+        sa.select(score_runs)
+        .where(score_runs.c.shop == shop, score_runs.c.state == "complete")
+        .order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc(), score_runs.c.run_id.desc())
+        .limit(1)
+    )
 
 
 def latest_run(ledger: Ledger, shop: str) -> ScoreRun:
@@ -93,19 +223,50 @@ def latest_run(ledger: Ledger, shop: str) -> ScoreRun:
 
     A run scored today as of an earlier day, to look back, does not take the place of what is served.
     """
+    with ledger.reading() as connection:
+        row = connection.execute(_latest(shop)).first()
+    if row is None:
+        raise Refusal("HF503", f"no score run of the shop {shop!r} is in the ledger.", "Run: holdfast score")
+    return _run(row)
+
+
+def past_runs(ledger: Ledger, shop: str, most: int = 26) -> list[ScoreRun]:
+    """A shop's complete runs, oldest first: of each cut-off the one scored last, of the latest cut-offs so many."""
     query = (
         sa.select(score_runs)
-        .where(score_runs.c.shop == shop)
-        .order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc())
+        .where(score_runs.c.shop == shop, score_runs.c.state == "complete")
+        .order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc(), score_runs.c.run_id.desc())
+    )
+    found: dict[date, ScoreRun] = {}
+    with ledger.reading() as connection:
+        for row in connection.execute(query):
+            if row.cutoff not in found and len(found) == most:
+                break
+            found.setdefault(row.cutoff, _run(row))
+    return list(found.values())[::-1]
+
+
+def run_under_way(ledger: Ledger, shop: str, now: datetime) -> ScoreRun | None:
+    """The run that is under way at this moment, or None; one begun over three hours ago may have been killed."""
+    query = (
+        sa.select(score_runs)
+        .where(score_runs.c.shop == shop, score_runs.c.state == "writing", score_runs.c.scored_at >= now - _SHOWN_FOR)
+        .order_by(score_runs.c.run_id.desc())
         .limit(1)
     )
     with ledger.reading() as connection:
         row = connection.execute(query).first()
-    if row is None:
-        raise Refusal("HF503", f"no score run of the shop {shop!r} is in the ledger.", "Run: holdfast score")
+    return _run(row) if row is not None else None
+
+
+def _run(row: sa.Row[Any]) -> ScoreRun:
     found = dict(row._mapping)
-    del found["run_id"]
-    return ScoreRun(**found)
+    del found["state"]
+    number, summary, outcome = found.pop("run_id"), json.loads(found.pop("summary")), found.pop("outcome")
+    labels = summary.pop("labels", {})
+    return ScoreRun(
+        **found, labels=labels, number=number, summary=summary, outcome=json.loads(outcome) if outcome else None
+    )
 
 
 _ANSWER_OF = sa.select(scores.c.answer).where(
@@ -113,10 +274,10 @@ _ANSWER_OF = sa.select(scores.c.answer).where(
 )
 
 
-def answer_of(ledger: Ledger, run_id: str, customer_id: str) -> str | None:
+def answer_of(ledger: Ledger, number: int, customer_id: str) -> str | None:
     """The stored answer of one customer as JSON text, or None."""
     with ledger.reading() as connection:
-        return connection.execute(_ANSWER_OF, {"run": run_id, "customer": customer_id}).scalar()
+        return connection.execute(_ANSWER_OF, {"run": number, "customer": customer_id}).scalar()
 
 
 _ANSWERS_OF = sa.select(scores.c.customer_id, scores.c.answer).where(
@@ -124,103 +285,18 @@ _ANSWERS_OF = sa.select(scores.c.customer_id, scores.c.answer).where(
 )
 
 
-def answers_of(ledger: Ledger, run_id: str, customer_ids: Sequence[str]) -> dict[str, str]:
+def answers_of(ledger: Ledger, number: int, customer_ids: Sequence[str]) -> dict[str, str]:
     """The stored answers of many customers as JSON texts by customer id; strangers are left out."""
     with ledger.reading() as connection:
-        rows = connection.execute(_ANSWERS_OF, {"run": run_id, "customers": list(customer_ids)})
+        rows = connection.execute(_ANSWERS_OF, {"run": number, "customers": list(customer_ids)})
         return {row.customer_id: row.answer for row in rows}
 
 
-SORTS = ("churn_probability", "value_at_risk", "lifetime_value", "expected_net_value", "customer_id")
-FILTERS = ("band", "segment", "tier", "value_quadrant", "reason", "action", "arm")
-
-
-@dataclass(frozen=True)
-class ListPage:
-    """A page of the churn list: answers as JSON texts, on the first the count of all, the token of the next page."""
-
-    answers: tuple[str, ...]
-    total: int | None
-    after: str | None
-
-
-def churn_list(
-    ledger: Ledger, run_id: str, filters: Mapping[str, str], sort: str = "churn_probability",
-    limit: int = 50, after: str | None = None,
-) -> ListPage:  # fmt: skip
-    """Eligible customers of a run that pass the filters, highest first (customer_id: lowest first).
-
-    `after` is the token a former page gave; pages follow by key, so that deep ones are as quick as the first,
-    and what all of them hold is counted for the first only.
-
-    Raises
-    ------
-    Refusal
-        HF607 for an unknown filter or sort, or a token that is not one of ours.
-    """
-    if sort not in SORTS:
-        raise Refusal("HF607", f"sort is {sort!r}.", did_you_mean(sort, SORTS))
-    joined = scores.join(
-        decisions, (scores.c.run_id == decisions.c.run_id) & (scores.c.customer_id == decisions.c.customer_id)
-    )
-    where = [scores.c.run_id == run_id, scores.c.eligible.is_(True)]
-    for name, value in filters.items():
-        where.append(_filter(name, value))
-    column = decisions.c[sort] if sort in decisions.c and sort != "customer_id" else scores.c[sort]
-    customer = scores.c.customer_id
-    paged = list(where)
-    if after is not None:
-        key, last = _read_token(after, sort)
-        # said so that an index is entered at the key, not read up to it
-        paged += [customer > last] if sort == "customer_id" else [column <= key, (column < key) | (customer > last)]
-    order = [customer] if sort == "customer_id" else [column.desc(), customer]
-    needs_decision = sort == "expected_net_value" or {"action", "arm"} & set(filters)
-    counted = joined if {"action", "arm"} & set(filters) else scores
-    count = sa.select(sa.func.count()).select_from(counted).where(*where)
-    query = sa.select(scores.c.answer, column.label("key"), customer).where(*paged).order_by(*order).limit(limit + 1)
-    with ledger.reading() as connection:
-        total = None if after is not None else connection.execute(count).scalar_one()
-        rows = connection.execute(query.select_from(joined if needs_decision else scores)).all()
-    more = rows[limit - 1] if len(rows) > limit else None
-    token = _token(more.key, more.customer_id) if more is not None else None
-    return ListPage(tuple(row.answer for row in rows[:limit]), total, token)
-
-
-def _filter(name: str, value: str) -> sa.ColumnElement[bool]:
-    if name not in FILTERS:
-        raise Refusal("HF607", f"there is no filter {name!r}.", did_you_mean(name, FILTERS))
-    if name == "reason":
-        return sa.or_(*(scores.c[f"reason_{k}"] == value for k in (1, 2, 3)))
-    return (decisions.c if name in ("action", "arm") else scores.c)[name] == value
-
-
-def _token(key: Any, customer_id: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([key, customer_id]).encode()).decode()
-
-
-def _read_token(token: str, sort: str) -> tuple[str | float, str]:
-    try:
-        key, customer = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if not isinstance(customer, str) or "\0" in customer:
-            raise ValueError(token)
-        customer.encode()  # a lone surrogate is no text
-        if sort == "customer_id":
-            if key != customer:
-                raise ValueError(token)
-        elif isinstance(key, int) or not math.isfinite(key):  # columns are doubles, and so are the keys we give
-            raise ValueError(token)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        raise Refusal(
-            "HF607", "`after` is not a token of this list.", "Take `next` as the last page gave it."
-        ) from None
-    return key, customer
-
-
-def all_answers(ledger: Ledger, run_id: str, chunk: int = 2000) -> Iterable[str]:
+def all_answers(ledger: Ledger, number: int, chunk: int = 2000) -> Iterator[str]:
     """Every answer of a run, the eligible ones by falling risk first."""
     query = (
         sa.select(scores.c.answer)
-        .where(scores.c.run_id == run_id)
+        .where(scores.c.run_id == number)
         .order_by(scores.c.eligible.desc(), scores.c.churn_probability.desc(), scores.c.customer_id)
     )
     with ledger.reading() as connection:

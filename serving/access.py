@@ -1,19 +1,24 @@
-"""Access: API keys by header, checked against the ledger's hashes, each address by its scope."""
+"""Access: each address by its scope; programs by API key, people by the session in their cookie."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from features.refusal import Refusal
 from models.keys import ApiKey, key_digest, keys_in_force
 from models.ledger import Ledger
-from serving.addresses import ANY_KEY, OPEN, address_of
+from models.sessions import Session
+from serving.addresses import ANY_KEY, OPEN, SIGNED_IN, address_of
 from serving.problems import Problem
+from serving.visit import IN_SCOPE, SESSION_COOKIE, wants_page
 
 _KNOWN_FOR_SECONDS = 2.0
 _LOOK_AGAIN_AFTER_SECONDS = 0.25
@@ -74,16 +79,32 @@ class Keyring:
 
 
 class Access:
-    """Lets a request pass whose key opens the address; what no table lists is not there."""
+    """Lets a request pass whose key or session opens the address; what no table lists is not there.
 
-    def __init__(self, app: ASGIApp, keyring: Callable[[], Keyring]) -> None:
+    Parameters
+    ----------
+    session
+        The session that a token opens at this moment, or None; it may wait for the ledger.
+    """
+
+    def __init__(
+        self, app: ASGIApp, keyring: Callable[[], Keyring], session: Callable[[str], Session | None]
+    ) -> None:  # fmt: skip
         self.app = app
         self._keyring = keyring
+        self._session = session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             address = address_of(scope["path"])
-            if address is None or address.scope != OPEN:
+            if address is not None and address.is_page:
+                await self._find_session(scope)
+                if address.scope == SIGNED_IN and IN_SCOPE not in scope:
+                    await _to_sign_in(scope)(scope, receive, send)
+                    return
+            elif address is None and wants_page(scope):
+                raise Refusal("HF606", "there is nothing at this address.", "Go on from the front page.")
+            elif address is None or address.scope != OPEN:
                 key = await self._key(Headers(scope=scope))
                 if address is None:
                     raise Refusal("HF606", "there is nothing at this address.", "See /openapi.json for all of them.")
@@ -94,6 +115,12 @@ class Access:
                     )  # fmt: skip
         await self.app(scope, receive, send)
 
+    async def _find_session(self, scope: Scope) -> None:
+        token = cookie_parser(Headers(scope=scope).get("cookie", "")).get(SESSION_COOKIE)
+        session = await asyncio.to_thread(self._session, token) if token else None
+        if token and session:
+            scope[IN_SCOPE] = (token, session)
+
     async def _key(self, headers: Headers) -> ApiKey:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         given = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
@@ -103,3 +130,11 @@ class Access:
             mend = "Send it as X-API-Key or Authorization: Bearer; holdfast keys create makes one."
             raise Problem(Refusal("HF601", what, mend), headers={"www-authenticate": "Bearer"})
         return found
+
+
+def _to_sign_in(scope: Scope) -> Response:
+    """Sends whoever is not signed in, or no longer, to where they can; a form that was sent is lost."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    wanted = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
+    ask = "" if wanted == "/" or scope["method"] != "GET" else f"?next={quote(wanted, safe='')}"
+    return RedirectResponse(f"/sign-in{ask}", 303)

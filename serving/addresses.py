@@ -23,6 +23,7 @@ from serving.messages import (
 
 OPEN = "open"
 ANY_KEY = "any key"
+SIGNED_IN = "signed in"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Address:
     Attributes
     ----------
     scope
-        The scope a key must have; `open` needs no key, `any key` any one.
+        The scope a key must have; `open` needs no key, `any key` any one, `signed in` a person's session instead.
+    form
+        Whether what is posted is a form of the page, not JSON.
     refusals
         The codes it may answer with, besides those that every address may.
     """
@@ -47,6 +50,16 @@ class Address:
     media_types: tuple[str, ...] = ("application/json",)
     refusals: tuple[str, ...] = ()
     listed: bool = True
+    form: bool = False
+
+    @property
+    def is_page(self) -> bool:
+        """Whether people open it in a browser."""
+        return self.scope == SIGNED_IN or self.form
+
+
+def _page(path: str, summary: str, scope: str = SIGNED_IN, form: bool = False) -> Address:
+    return Address("GET", path, scope, summary, media_types=("text/html",), listed=False, form=form)
 
 
 ADDRESSES: tuple[Address, ...] = (
@@ -67,7 +80,15 @@ ADDRESSES: tuple[Address, ...] = (
     Address("GET", "/livez", OPEN, "The process lives", media_types=("text/plain",)),
     Address("GET", "/readyz", OPEN, "A bundle is loaded and a score run can be read", media_types=("text/plain",)),
     Address("GET", "/healthz", OPEN, "As /livez", media_types=("text/plain",), listed=False),
-    Address("GET", "/", OPEN, "The page", media_types=("text/html",), listed=False),
+    _page("/", "How many are leaving, why, and whether the model was right"),
+    _page("/customers", "The churn list, as a page or a file"),
+    _page("/customers/{customer_id}", "One customer"),
+    _page("/words", "Every word and what it means"),
+    _page("/account", "Who is signed in; a new password", form=True),
+    _page("/sign-out", "End the session", form=True),
+    _page("/language", "Choose a language", OPEN, form=True),
+    _page("/sign-in", "Sign in", OPEN, form=True),
+    Address("GET", "/static/{file}", OPEN, "What pages load", media_types=("text/css",), listed=False),
     Address("GET", "/docs.json", ANY_KEY, "BentoML's own description", listed=False),
     Address("GET", "/schema.json", ANY_KEY, "BentoML's schema, for its clients", listed=False),
     Address("POST", "/v1/noop", "score", "Nothing, as quickly as the service can; for benchmarks", listed=False),
@@ -76,9 +97,15 @@ ADDRESSES: tuple[Address, ...] = (
 _BY_PATH = {address.path: address for address in ADDRESSES}
 
 
+_BELOW = (("/customers/", "/customers/{customer_id}"), ("/static/", "/static/{file}"))
+
+
 def address_of(path: str) -> Address | None:
     """The address that a request's path belongs to, whatever its method."""
     found = _BY_PATH.get(path)
     if found is None and path.startswith("/v1/customers/") and path.endswith("/explanation"):
         return _BY_PATH["/v1/customers/{customer_id}/explanation"]
+    if found is None:
+        template = next((template for start, template in _BELOW if path.startswith(start)), None)
+        return _BY_PATH[template] if template else None
     return found

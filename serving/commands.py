@@ -1,4 +1,4 @@
-"""The serving room's commands: score, serve, keys."""
+"""The serving room's commands: score, serve, keys, users."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from models.ledger import Ledger, utc_now
 from models.playbook import read_playbook
 from models.published import current_bundle
 from models.runs import all_answers
+from serving import users
 from serving.exports import write_churn_list
 
 app = typer.Typer()
 keys = typer.Typer(help="API keys of the scoring service.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+app.add_typer(users.app, name="users")
 
 ShopFolder = Annotated[Path, typer.Option("--shop", envvar="HOLDFAST_SHOP", help="The shop's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -61,7 +63,7 @@ def score(
         scored = score_shop(settings, checked, bundle, playbook, day, utc_now(), ledger, done)
     file = churn_list or shop / "churn_list.csv"
     with watch.step("churn list"):
-        rows = write_churn_list(file, all_answers(ledger, scored.run.run_id), settings.language)
+        rows = write_churn_list(file, all_answers(ledger, scored.number), settings.language)
     seconds = {**scored.watch.seconds, **watch.seconds}
     show_table("No action, because", ("reason", "customers"), scored.refused.most_common())
     show_table(
@@ -73,7 +75,7 @@ def score(
     )
     answer(
         {
-            "run": scored.run.run_id, "bundle": bundle.id, "cutoff": str(day), "customers": scored.run.customers,
+            "run": scored.run.name, "bundle": bundle.id, "cutoff": str(day), "customers": scored.run.customers,
             "eligible": scored.run.eligible, "churn_list": str(file), "actions": scored.actions,
             "spent": scored.spent, "seconds": seconds,
         },

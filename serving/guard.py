@@ -7,7 +7,7 @@ import logging
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -17,8 +17,13 @@ from features.refusal import Refusal
 from serving.addresses import OPEN, address_of
 from serving.metrics import count_request
 from serving.problems import MEDIA_TYPE, Problem, not_json, problem, request_id, translated
+from serving.visit import wants_page
 
 log = logging.getLogger("bentoml.holdfast")
+ErrorPage = Callable[[Scope, Refusal, int | None], Response]
+_OURS = (MEDIA_TYPE, "text/html; charset=utf-8")
+_SENDING_SECONDS = 300
+_MOST_FORM_BYTES = 16_384
 _ALWAYS = {
     "cache-control": "no-store",  # answers are personal data
     "x-content-type-options": "nosniff",
@@ -35,12 +40,18 @@ class Guard:
         After which a client gets HF613.
     at_once
         Requests under way beyond which a client gets HF612; probes always pass.
+    error_page
+        How a person's browser is told of a refusal.
     """
 
-    def __init__(self, app: ASGIApp, deadline_seconds: float, at_once: int) -> None:
+    def __init__(
+        self, app: ASGIApp, deadline_seconds: float, at_once: int,
+        error_page: ErrorPage | None = None,
+    ) -> None:  # fmt: skip
         self.app = app
         self.deadline_seconds = deadline_seconds
         self.at_once = at_once
+        self._error_page = error_page
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,19 +63,20 @@ class Guard:
             return
         began = time.perf_counter()
         request_id.set(str(uuid.uuid4()))
-        exchange = _Exchange(scope, receive, send)
         address = address_of(scope["path"])
+        for_people = address.is_page if address else wants_page(scope)
+        exchange = _Exchange(scope, receive, send, self._error_page if for_people else None)
         self._under_way += 1
         try:
             if self._under_way > self.at_once and (address is None or address.scope != OPEN):
                 raise Refusal("HF612", "the service is answering as many as it can.", "Try again in a moment.")
-            async with asyncio.timeout(self.deadline_seconds):
+            async with asyncio.timeout(self.deadline_seconds) as exchange.deadline:
                 await self.app(scope, receive, exchange.send)
         except Exception as error:
             if exchange.started:  # the client sees the answer break off; the operator should see why
-                log.error("request %s, after its answer began: %s", request_id.get(), _kind_and_place(error))
+                log.error("request %s, after its answer began: %s", request_id.get(), kind_and_place(error))
             else:
-                await exchange.answer(failure(error))
+                await exchange.fail(error)
         finally:
             self._under_way -= 1
             template = address.path if address else "other"
@@ -74,8 +86,10 @@ class Guard:
 class _Exchange:
     """One response on its way out: headers added, errors not of our making translated."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, error_page: ErrorPage | None) -> None:
         self.scope = scope
+        self.deadline: asyncio.Timeout | None = None
+        self._error_page = error_page
         self.status = 499  # as long as nobody has answered: the client went away
         self.started = False
         self._receive = receive
@@ -87,20 +101,35 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(raw=list(message["headers"]))
-            if self.status >= 400 and not headers.get("content-type", "").startswith(MEDIA_TYPE):
+            if self.status >= 400 and not headers.get("content-type", "").startswith(_OURS):
                 self._held, self._allow = bytearray(), headers.get("allow")
                 return
             self.started = True
-            headers.update({**_ALWAYS, "x-request-id": request_id.get()})
+            if self.deadline is not None and "content-disposition" in headers:  # a file takes as long as the line needs
+                self.deadline.reschedule(asyncio.get_running_loop().time() + _SENDING_SECONDS)
+            for name, value in {**_ALWAYS, "x-request-id": request_id.get()}.items():
+                headers.setdefault(name, value)
             message = {**message, "headers": headers.raw}
         elif self._held is not None:
             self._held += message.get("body", b"")
             if not message.get("more_body", False):
                 body, self._held = bytes(self._held), None
                 path, method = self.scope["path"], self.scope["method"]
-                await self.answer(translated(self.status, body, path, method, self._allow))
+                if self._error_page is not None:
+                    await self.fail(_foreign(self.status, method))
+                else:
+                    await self.answer(translated(self.status, body, path, method, self._allow))
             return
         await self._send(message)
+
+    async def fail(self, error: Exception) -> None:
+        """Answer with what went wrong, to people on a page."""
+        self.deadline = None  # it has passed, or no longer matters
+        if self._error_page is None:
+            await self.answer(failure(error))
+            return
+        refusal, status = refusal_of(error)
+        await self.answer(await asyncio.to_thread(self._error_page, self.scope, refusal, status))
 
     async def answer(self, response: Response) -> None:
         await response(self.scope, self._receive, self.send)
@@ -108,18 +137,34 @@ class _Exchange:
 
 def failure(error: Exception) -> Response:
     """The response for an exception; the log gets its kind and place, never its text, which may hold customer data."""
+    refusal, status = refusal_of(error)
+    return problem(refusal, status, error.headers if isinstance(error, Problem) else None)
+
+
+def refusal_of(error: Exception) -> tuple[Refusal, int | None]:
+    """An exception as a refusal, and the HTTP status where its code's usual one does not fit."""
     match error:
         case Refusal():
-            return problem(error)
+            return error, None
         case Problem():
-            return problem(error.refusal, error.status, error.headers)
+            return error.refusal, error.status
         case TimeoutError():
-            return problem(Refusal("HF613", "no answer was ready in time.", "Ask for less at once, or later."))
-    log.error("request %s: %s", request_id.get(), _kind_and_place(error))
-    return problem(Refusal("HF611", "the cause is in the service's log.", "Tell the operator the instance."))
+            return Refusal("HF613", "no answer was ready in time.", "Ask for less at once, or later."), None
+    log.error("request %s: %s", request_id.get(), kind_and_place(error))
+    return Refusal("HF611", "the cause is in the service's log.", "Tell the operator the instance."), None
 
 
-def _kind_and_place(error: Exception) -> str:
+def _foreign(status: int, method: str) -> Exception:
+    """The framework's own error on the way to a browser."""
+    if status in (404, 405):
+        return Problem(
+            Refusal("HF606", f"{method} finds nothing at this address.", "Go on from the front page."), status
+        )
+    return Problem(Refusal("HF611", "the cause is in the service's log."), status if status >= 500 else 400)
+
+
+def kind_and_place(error: Exception) -> str:
+    """What may be logged of an exception: its kind and where it arose."""
     places = " < ".join(
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
         for frame in reversed(traceback.extract_tb(error.__traceback__))
@@ -136,7 +181,7 @@ async def answered(response: Awaitable[Response]) -> Response:
 
 
 class BodyRules:
-    """Bodies are JSON and not too large, by what they declare and by what arrives."""
+    """Bodies are JSON, of pages forms, and not too large, by what they declare and by what arrives."""
 
     def __init__(self, app: ASGIApp, most_bytes: int) -> None:
         self.app = app
@@ -147,10 +192,18 @@ class BodyRules:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        address = address_of(scope["path"])
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
+        if address is not None and address.form:
+            if kind != "application/x-www-form-urlencoded":
+                raise Problem(
+                    Refusal("HF616", "the form is not sent as the page sends it.", "Open the page again."), 415
+                )
+        elif kind != "application/json" and not (
+            address is not None and address.is_page
+        ):  # a page takes no body at all
             raise Problem(not_json(f"the content type is {kind[:60]!r}" if kind else "no content type is given"), 415)
-        body = await self._read(receive)
+        body = await self._read(receive, _MOST_FORM_BYTES if address is not None and address.form else self.most_bytes)
         if body is None:
             return  # the client has gone
         messages = iter([{"type": "http.request", "body": body, "more_body": False}])
@@ -160,21 +213,19 @@ class BodyRules:
 
         await self.app(scope, replayed, send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
+    async def _read(self, receive: Receive, most_bytes: int) -> bytes | None:
         """The whole body. One too large is read on for a while: who still sends would lose the answer to a reset."""
         body = bytearray()
         arrived, more = 0, True
-        while more and arrived <= 4 * self.most_bytes:
+        while more and arrived <= 4 * most_bytes:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
             chunk = message.get("body", b"")
             arrived += len(chunk)
-            if arrived <= self.most_bytes:
+            if arrived <= most_bytes:
                 body += chunk
             more = message.get("more_body", False)
-        if arrived > self.most_bytes:
-            raise Refusal(
-                "HF605", f"the body has more than {self.most_bytes:,} bytes.", "Send fewer events or ids at once."
-            )
+        if arrived > most_bytes:
+            raise Refusal("HF605", f"the body has more than {most_bytes:,} bytes.", "Send fewer events or ids at once.")
         return bytes(body)

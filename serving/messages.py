@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from features.catalog import DRIVERS
 from features.raw_values import LARGEST_NUMBER
+from models.churn_list import SORTS
 from models.relationship import QUADRANTS, TIERS
-from models.runs import SORTS
 
 _EARLIEST, _LATEST = 1970, 2200
 
@@ -120,6 +120,7 @@ class Customer(Message):
     """What is known of the customer besides events."""
 
     customer_id: Id | None = None
+    name: Text | None = None
     signed_up_at: Moment | None = None
     consent: Text | None = None
     profiling_opt_out: bool | None = None
@@ -208,7 +209,7 @@ class FeatureShown(BaseModel):
 
 
 class ReasonShown(BaseModel):
-    """A driver with its push in log-odds, above 0 towards leaving."""
+    """A driver with its push in log-odds, above 0 towards leaving; the sentence speaks of the first of its features."""
 
     driver: str
     push: float

@@ -1,12 +1,263 @@
-"""The page for people who open the service in a browser."""
+"""The page: what people open in a browser. It reads the ledger and the published bundle, and computes nothing anew.
+
+Handlers run in threads. Each gets a visit and gives a response; whatever goes wrong is told on a page of its own.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
-def page() -> str:
-    """HTML that says what this is and where to look."""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Holdfast</title><h1>Holdfast</h1>'
-        "<p>Who is leaving, why, and what to do about it.</p>"
-        "<p>Programs find every address in <code>/openapi.json</code> (an API key is needed).</p></html>"
-    )
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+
+from features.refusal import Refusal
+from models.churn_list import churn_list, every_row
+from models.dossier import dossier_of, name_of, past_scores
+from models.runs import answer_of, past_runs, run_under_way
+from serving.customer_view import SHOWN_EVENTS, considered, events, facts, history, life, pushes, usual_probability
+from serving.exports import defused
+from serving.guard import kind_and_place
+from serving.list_view import (
+    COLUMNS,
+    EXPORTED,
+    FORMATS,
+    LEADING,
+    PageQuery,
+    exported,
+    filters,
+    page_query,
+    pages_around,
+    row_of,
+    views,
+)
+from serving.messages import LONGEST_ID
+from serving.overview import overview
+from serving.present import Present
+from serving.problems import request_id, status_of
+from serving.spreadsheet import workbook
+from serving.telling import Teller
+from serving.visit import ASSETS, PAGES, Visit
+from serving.what_if import what_if
+from serving.words import ARMS, BANDS, EVIDENCE, FIELDS, GRADES, QUADRANTS, STAGES, STATES, TIERS, evidence_word
+
+log = logging.getLogger("bentoml.holdfast")
+MOST_EXPORTED = {"csv": 50_000, "json": 50_000, "xlsx": 10_000}
+Handler = Callable[[Visit], Response]
+
+
+class Pages:
+    """Handlers of the pages that someone who has signed in sees."""
+
+    def __init__(self, present: Callable[[], Present], now: Callable[[], datetime]) -> None:
+        self._present = present
+        self._now = now
+
+    def overview(self, visit: Visit) -> Response:
+        """How many are leaving, why, and whether the model was right."""
+        present = self._present()
+        teller = self._teller(visit)
+        runs = past_runs(present.ledger, present.shop.name)
+        return visit.page(
+            "overview.html",
+            **self._around(teller),
+            shown=overview(teller, runs, present.follower.bundle),
+            grades=GRADES,
+        )
+
+    def customers(self, visit: Visit) -> Response:
+        """The churn list: a page of it, or all its rows as a file."""
+        query = page_query(visit.request.query_params)
+        teller = self._teller(visit)
+        if query.format not in (None, "html"):
+            return self._exported(query, teller)
+        ledger, run = self._present().ledger, teller.run
+        found = churn_list(ledger, run, query.asked(), query.limit, query.after, query.before, count_all=False)
+        rows = [row_of(teller, json.loads(a), name) for a, name in zip(found.answers, found.names, strict=True)]
+        before, after = pages_around(query, found)
+        return visit.page(
+            "customers.html", **self._around(teller), query=query, rows=rows, found=found, before=before, after=after,
+            filters=filters(query, teller), views=views(query, teller), columns=COLUMNS, fields=FIELDS, bands=BANDS,
+            tiers=TIERS, quadrants=QUADRANTS, states=STATES, arms=ARMS, evidence_word=evidence_word,
+            most_exported=MOST_EXPORTED, formats=FORMATS[1:], leading=LEADING,
+            more_chosen=bool(set(query.filters()) - set(LEADING)) or query.reverse,
+        )  # fmt: skip
+
+    def _exported(self, query: PageQuery, teller: Teller) -> Response:
+        most = MOST_EXPORTED[str(query.format)]
+        rows = exported(every_row(self._present().ledger, teller.run, query.asked(), most), teller)
+        file = f"churn_list_{teller.run.cutoff}.{query.format}"
+        headers = {"content-disposition": f'attachment; filename="{file}"'}
+        headings = {name: _heading(teller, name) for name in EXPORTED}
+        match query.format:
+            case "csv":
+                return StreamingResponse(_csv(rows, headings), headers=headers, media_type="text/csv; charset=utf-8")
+            case "json":
+                return StreamingResponse(_json(rows), headers=headers, media_type="application/json")
+        content = workbook(EXPORTED, headings, rows, teller.speech.text("Churn list"))
+        return Response(content, headers=headers, media_type=_XLSX)
+
+    def customer(self, visit: Visit) -> Response:
+        """One customer: why, what happened, what to do, and what if."""
+        present, customer = self._present(), visit.request.path_params["customer_id"]
+        teller = self._teller(visit)
+        run = teller.run
+        can_be = len(customer) <= LONGEST_ID and "\0" not in customer
+        text = answer_of(present.ledger, run.number, customer) if can_be else None
+        if text is None:
+            raise Refusal("HF603", "no such customer in the latest score run.", "Look for the customer in the list.")
+        answer = json.loads(text)
+        dossier = dossier_of(present.ledger, run.number, customer) or {}
+        runs = past_runs(present.ledger, present.shop.name)
+        past = past_scores(present.ledger, [one.number for one in runs], customer)
+        happened = events(teller, dossier, past)
+        asked = {name: visit.request.query_params.getlist(name) for name in visit.request.query_params}
+        tried = None
+        if teller.bundle and teller.explainer and answer["eligible"] and dossier.get("vector"):
+            tried = what_if(teller.bundle, dossier["vector"], asked, teller.explainer, visit.speech)
+        return visit.page(
+            "customer.html", **self._around(teller), answer=answer, name=name_of(present.ledger, run.number, customer),
+            pushes=pushes(teller, answer), usual=usual_probability(answer), facts=facts(teller, answer),
+            history=history(teller, past), events=happened[:SHOWN_EVENTS], more_events=len(happened) - SHOWN_EVENTS,
+            life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,
+            bands=BANDS, arms=ARMS, evidence_word=evidence_word, segment=teller.segment(answer),
+            decided=teller.decided(answer), because=visit.speech.listed(map(teller.driver, answer["decision"]["because"])),
+        )  # fmt: skip
+
+    def words(self, visit: Visit) -> Response:
+        """Every word of the page and what it means."""
+        groups = (
+            (None, {name: FIELDS[name] for name in ("churn_probability", "band", "value_at_risk", "lifetime_value")}),
+            ("band", BANDS), ("tier", TIERS), ("value_quadrant", QUADRANTS), ("state", STATES), ("stage", STAGES),
+            ("arm", ARMS), ("evidence", EVIDENCE),
+        )  # fmt: skip
+        return visit.page("words.html", groups=groups, fields=FIELDS)
+
+    def _teller(self, visit: Visit) -> Teller:
+        present = self._present()
+        run = present.run()
+        return Teller(run, visit.speech, present.bundle_of(run))
+
+    def _around(self, teller: Teller) -> dict[str, Any]:
+        """What every page about a run tells: which run, how fresh, whether another is being written."""
+        present, run = self._present(), teller.run
+        now, zone = self._now(), present.shop.time_zone
+        return {
+            "run": run,
+            "currency": run.currency,
+            "zone": zone,
+            "age_days": (now.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date() - run.cutoff).days,
+            "under_way": run_under_way(present.ledger, run.shop, now),
+        }
+
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _heading(teller: Teller, name: str) -> str:
+    say = teller.speech.text
+    if name.startswith("reason_"):
+        return say("Reason %(number)s", number=name[-1])
+    other = {"customer_id": "customer", "because": "reasons"}
+    return say("Name") if name == "name" else say(FIELDS[other.get(name, name)][0])
+
+
+def _csv(rows: Iterator[dict[str, Any]], headings: dict[str, str]) -> Iterator[str]:
+    """CSV with a byte order mark, by which spreadsheets know UTF-8; no text is a formula."""
+    target = io.StringIO()
+    writer = csv.DictWriter(target, EXPORTED)
+    target.write("\ufeff")
+    writer.writerow(headings)
+    for count, row in enumerate(rows, start=1):
+        writer.writerow({name: defused(value) for name, value in row.items()})
+        if count % 200 == 0:
+            yield _emptied(target)
+    yield _emptied(target)
+
+
+def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    before = "["
+    for row in rows:
+        yield before + json.dumps(row, ensure_ascii=False)
+        before = ",\n"
+    yield "]\n" if before != "[" else "[]\n"
+
+
+def _emptied(target: io.StringIO) -> str:
+    text = target.getvalue()
+    target.seek(0)
+    target.truncate()
+    return text
+
+
+def page_route(path: str, handler: Handler, methods: tuple[str, ...] = ("GET",)) -> Route:
+    """A route whose handler runs in a thread, with the form read before."""
+
+    async def endpoint(request: Request) -> Response:
+        form: dict[str, str] = {}
+        if request.method == "POST":
+            form = {name: str(value) for name, value in (await request.form()).items()}
+        return await run_in_threadpool(_answered, handler, Visit(request, form))
+
+    return Route(path, endpoint, methods=list(methods))
+
+
+def _answered(handler: Handler, visit: Visit) -> Response:
+    if visit.request.method == "POST":
+        try:
+            visit.require_own_form()
+        except Refusal as refusal:
+            return error_page(visit, refusal)
+    try:
+        return handler(visit)
+    except Refusal as refusal:
+        return error_page(visit, refusal)
+    except Exception as error:
+        log.error("request %s: %s", request_id.get(), kind_and_place(error))
+        return error_page(visit, Refusal("HF611", "the cause is in the service's log."))
+
+
+def error_page(visit: Visit, refusal: Refusal, status: int | None = None) -> Response:
+    """What went wrong, in words for people; what only the operator can mend goes to the log."""
+    status = status or status_of(refusal.code)
+    if status == 503:
+        log.warning("request %s: %s", request_id.get(), refusal)
+    return visit.page("error.html", status, code=refusal.code, refusal=refusal)
+
+
+def error_for(scope: Scope, refusal: Refusal, status: int | None = None) -> Response:
+    """The error page for a request that no handler has seen."""
+    return error_page(Visit(Request(scope)), refusal, status)
+
+
+def _loaded(request: Request) -> Response:
+    """A file that pages load; its address changes with its content, so that browsers may keep it for good."""
+    name = request.path_params["file"]
+    if name not in ASSETS:
+        raise Refusal("HF606", "there is nothing at this address.", "Go on from the front page.")
+    headers = {"cache-control": "public, max-age=31536000, immutable"}
+    return Response((PAGES / name).read_bytes(), headers=headers, media_type=ASSETS[name])
+
+
+def page_routes(
+    present: Callable[[], Present], now: Callable[[], datetime], more: Sequence[BaseRoute]
+) -> list[BaseRoute]:
+    """The routes of all pages and of the files they load."""
+    pages = Pages(present, now)
+    return [
+        page_route("/", pages.overview),
+        page_route("/customers", pages.customers),
+        page_route("/customers/{customer_id:path}", pages.customer),
+        page_route("/words", pages.words),
+        *more,
+        Route("/static/{file}", _loaded),
+    ]

@@ -11,10 +11,10 @@ from pathlib import Path
 from features.refusal import Refusal
 from features.shop import Shop, read_shop
 from features.store import Store
-from models.bundle import Bundle
+from models.bundle import Bundle, load_bundle
 from models.ledger import Ledger
 from models.playbook import Playbook, read_playbook
-from models.published import Follower
+from models.published import Follower, folder_name
 from models.runs import ScoreRun, latest_run
 
 _RUN_KNOWN_FOR_SECONDS = 1.0
@@ -29,6 +29,7 @@ class Present:
         self.shop_folder = shop_folder
         self._lock = threading.Lock()
         self._run: tuple[float, ScoreRun] | None = None
+        self._former: tuple[str, Bundle | None] | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Present:
@@ -51,6 +52,22 @@ class Present:
         if bundle is None:
             raise Refusal("HF401", f"no bundle could be loaded from {self.follower.bundles}.", "Run: holdfast train")
         return bundle
+
+    def bundle_of(self, run: ScoreRun) -> Bundle | None:
+        """The bundle that scored a run: the published one, or its folder as promotion left it; None where it is gone."""
+        published = self.follower.bundle
+        if published is not None and published.id == run.bundle:
+            return published
+        with self._lock:
+            if self._former is None or self._former[0] != run.bundle:
+                self._former = run.bundle, self._placed(run.bundle)
+            return self._former[1]
+
+    def _placed(self, bundle_id: str) -> Bundle | None:
+        try:
+            return load_bundle(self.follower.bundles / folder_name(bundle_id), bundle_id)
+        except Refusal:
+            return None
 
     def run(self) -> ScoreRun:
         """The shop's latest score run, looked up at most once a second; HF503 where there is none."""

@@ -21,6 +21,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _STATUS = {
     "HF206": 422, "HF601": 401, "HF602": 403, "HF603": 404, "HF604": 422, "HF605": 413, "HF606": 404, "HF607": 400,
     "HF608": 400, "HF609": 422, "HF611": 500, "HF612": 429, "HF613": 504,
+    "HF614": 401, "HF615": 429, "HF616": 403,
 }  # fmt: skip
 _NOT_READY = ("HF1", "HF4", "HF5", "HF610")  # what an operator has to mend: the client may try again later
 

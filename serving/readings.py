@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,25 +14,27 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from features.refusal import Refusal
-from models.runs import ListPage, ScoreRun, answer_of, churn_list
+from models.churn_list import ListPage, ListQuery, churn_list
+from models.runs import ScoreRun, answer_of
+from serving.account import Account
 from serving.exports import write_rows
 from serving.guard import failure
 from serving.messages import LONGEST_ID, ChurnListQuery
 from serving.metrics import CONTENT_TYPE, exposition
 from serving.openapi import description
-from serving.page import page
+from serving.page import page_routes
 from serving.present import Present
 from serving.problems import Problem, invalid_query
 
 JSON = "application/json"
 
 
-def reading_app(present: Callable[[], Present]) -> Starlette:
-    """The application mounted beside the scoring addresses; its handlers run in threads."""
+def reading_app(present: Callable[[], Present], now: Callable[[], datetime]) -> Starlette:
+    """The application mounted beside the scoring addresses, the page among it; its handlers run in threads."""
     readings = Readings(present)
     document = to_json(description())
     routes = [
@@ -40,7 +43,7 @@ def reading_app(present: Callable[[], Present]) -> Starlette:
         Route("/v1/model-card", readings.model_card),
         Route("/metrics", lambda _: Response(exposition(), media_type=CONTENT_TYPE)),
         Route("/openapi.json", lambda _: Response(document, media_type=JSON)),
-        Route("/", lambda _: HTMLResponse(page())),
+        *page_routes(present, now, Account(present, now).routes()),
     ]
 
     def refuse(_: Request, error: Exception) -> Response:
@@ -62,8 +65,8 @@ class Readings:
         run = present.run()
         filters = query.filters()
         if "segment" in filters:
-            filters["segment"] = _segment_name(present, run, filters["segment"])
-        found = churn_list(present.ledger, run.run_id, filters, query.sort, query.limit, query.after)
+            filters["segment"] = segment_id(run, filters["segment"])
+        found = churn_list(present.ledger, run, ListQuery(filters, query.sort), query.limit, query.after)
         headers = _link(request, found)
         accepted = request.headers.get("accept", "")
         if query.format == "csv" or (query.format is None and "text/csv" in accepted):
@@ -80,7 +83,7 @@ class Readings:
         present = self._present()
         customer = request.path_params["customer_id"]
         can_be = len(customer) <= LONGEST_ID and "\0" not in customer  # what cannot be an id, no database is asked for
-        text = answer_of(present.ledger, present.run().run_id, customer) if can_be else None
+        text = answer_of(present.ledger, present.run().number, customer) if can_be else None
         if text is None:
             raise unknown_customer()
         return _json(explanation_of(json.loads(text)))
@@ -119,12 +122,11 @@ def _churn_list_query(request: Request) -> ChurnListQuery:
         raise invalid_query(error.errors(include_url=False, include_context=False, include_input=False)) from None
 
 
-def _segment_name(present: Present, run: ScoreRun, named: str) -> str:
-    """The ledger keeps segments by name; their ids are the published bundle's."""
-    bundle = present.follower.bundle
-    for segment in bundle.segmenter.segments if bundle else ():
-        if segment.id == named:
-            return segment.zh if run.language == "zh" else segment.en
+def segment_id(run: ScoreRun, named: str) -> str:
+    """The id of a segment given by its id or by its name in any language."""
+    for found, names in run.labels.get("segments", {}).items():
+        if named == found or named in names.values():
+            return str(found)
     return named
 
 

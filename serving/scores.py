@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 
 from features.check import CheckedTables
 from features.consent import opted_out
 from features.console import Stopwatch
 from features.shop import Shop
+from features.timeline import Timelines, customer_names
 from features.vectors import vectors
 from models.bundle import Bundle
-from models.decide import Decision, decide
+from models.decide import Case, Decision, considered, decide
+from models.dossier import dossier
 from models.ledger import Ledger
 from models.playbook import Playbook
 from models.reasons import Reason
-from models.runs import ScoreRun, write_run
+from models.runs import Entry, ScoreRun, begun_run, fill_run
 from models.score import Scores, answers, cases, explain, explainer, score
 
 CHUNK = 5000
+Part = tuple[Scores, list[tuple[Reason, ...]], float]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A finished run and where its time went."""
+    """A finished run, its number in the ledger, and where its time went."""
 
     run: ScoreRun
+    number: int
     watch: Stopwatch
     actions: dict[str, int] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
@@ -47,11 +51,40 @@ def score_shop(
         Called with customers newly done and twice their number, since each is first explained, then written.
     """
     watch = Stopwatch()
+    begun = ScoreRun(
+        shop.name, bundle.id, cutoff, scored_at, 0, 0, shop.language, shop.currency,
+        cutoff + timedelta(days=bundle.definition.horizon_days), _labels(bundle, playbook),
+    )  # fmt: skip
+    with begun_run(ledger, begun) as number:
+        parts = _scored(shop, checked, bundle, cutoff, watch, tell)
+        with watch.step("decisions"):
+            every = [case for scores, reasons, _ in parts for case in cases(scores, reasons)]
+            decisions = decide(playbook, every)
+        run = replace(begun, customers=len(every), eligible=sum(case.eligible for case in every))
+        with watch.step("timelines"):
+            names, timelines = customer_names(checked), Timelines(checked, cutoff)
+        with watch.step("ledger"), closing(timelines):
+            entries = _entries(parts, every, decisions, playbook, run, names, timelines, tell)
+            fill_run(ledger, run, number, entries)
+    counts = Counter(decision.action for decision in decisions if decision.action != "no_action")
+    refused = Counter(decision.why_not for decision in decisions if decision.action == "no_action")
+    return Scored(run, number, watch, dict(counts), refused, round(sum(decision.cost for decision in decisions), 2))
+
+
+def _scored(
+    shop: Shop,
+    checked: CheckedTables,
+    bundle: Bundle,
+    cutoff: date,
+    watch: Stopwatch,
+    tell: Callable[[int, int], object],
+) -> list[Part]:
+    """Scores, reasons and base of all customers, in chunks."""
     with watch.step("vectors"):
         table = vectors(checked, bundle.catalog, [cutoff], bundle.memory_days)
         out = opted_out(checked)
     speaker = explainer(bundle, shop.language, shop.currency)
-    parts: list[tuple[Scores, list[tuple[Reason, ...]], float]] = []
+    parts: list[Part] = []
     for start in range(0, table.num_rows, CHUNK):
         chunk = table.slice(start, CHUNK)
         with watch.step("scores"):
@@ -60,26 +93,37 @@ def score_shop(
             reasons, base = explain(scores, chunk, speaker, threads=2)
         parts.append((scores, reasons, base))
         tell(len(scores), 2 * table.num_rows)
-    with watch.step("decisions"):
-        decisions = decide(playbook, [case for scores, reasons, _ in parts for case in cases(scores, reasons)])
-    run = ScoreRun(
-        shop.name, bundle.id, cutoff, scored_at, table.num_rows,
-        int(sum(scores.eligible.sum() for scores, _, _ in parts)), shop.language, shop.currency,
-    )  # fmt: skip
-    with watch.step("ledger"):
-        write_run(ledger, run, _chunks(parts, decisions, run, tell))
-    counts = Counter(decision.action for decision in decisions if decision.action != "no_action")
-    refused = Counter(decision.why_not for decision in decisions if decision.action == "no_action")
-    return Scored(run, watch, dict(counts), refused, round(sum(decision.cost for decision in decisions), 2))
+    return parts
 
 
-def _chunks(
-    parts: Sequence[tuple[Scores, list[tuple[Reason, ...]], float]], decisions: Sequence[Decision], run: ScoreRun,
-    tell: Callable[[int, int], object],
-) -> Iterator[list[dict[str, Any]]]:  # fmt: skip
+def _labels(bundle: Bundle, playbook: Playbook) -> dict[str, dict[str, dict[str, str]]]:
+    """What segments and actions are called, by language: a run stays readable when bundle and playbook have changed."""
+    return {
+        "segments": {segment.id: {"en": segment.en, "zh": segment.zh} for segment in bundle.segmenter.segments},
+        "actions": {action.name: {"en": action.en, "zh": action.zh} for action in playbook.actions},
+    }
+
+
+def _entries(
+    parts: Sequence[Part], every: Sequence[Case], decisions: Sequence[Decision], playbook: Playbook, run: ScoreRun,
+    names: Mapping[str, str], timelines: Timelines, tell: Callable[[int, int], object],
+) -> Iterator[list[Entry]]:  # fmt: skip
     start = 0
     for scores, reasons, base in parts:
         of_chunk = decisions[start : start + len(scores)]
-        yield answers(scores, reasons, base, of_chunk, run.scored_at, run.language)
+        found = answers(scores, reasons, base, of_chunk, run.scored_at, run.language)
+        events = timelines.of(scores.customer_ids)
+        yield [
+            Entry(
+                answer,
+                names.get(answer["customer_id"]),
+                dossier(
+                    scores.X[i],
+                    considered(playbook, every[start + i], of_chunk[i]),
+                    {} if scores.opted_out[i] else events[answer["customer_id"]],
+                ),
+            )
+            for i, answer in enumerate(found)
+        ]
         start += len(scores)
         tell(len(scores), 2 * len(decisions))

@@ -22,10 +22,13 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from models.ledger import utc_now
+from models.sessions import Session, session_of
 from serving.access import Access, Keyring
 from serving.guard import BodyRules, Guard, answered
 from serving.live import LiveAnswers, follows_bundle
 from serving.messages import Answer, Answers, EventsRequest, ScoreRequest, ScoresRequest
+from serving.page import error_for
 from serving.present import Present
 from serving.readings import JSON, reading_app, unknown_customer
 from serving.stored import StoredAnswers
@@ -49,6 +52,11 @@ def keyring() -> Keyring:
     return Keyring(present().ledger)
 
 
+def session(token: str) -> Session | None:
+    """The session of a person's browser, now."""
+    return session_of(present().ledger, token, utc_now())
+
+
 @bentoml.service(
     name="holdfast",
     description="Who is leaving, why, what each is worth, and what to do about it.",
@@ -61,7 +69,7 @@ def keyring() -> Keyring:
     metrics={"enabled": False},  # its labels are raw paths, customer ids among them
     logging={"access": {"enabled": False}},
 )
-@bentoml.asgi_app(reading_app(present), path="/")
+@bentoml.asgi_app(reading_app(present, utc_now), path="/")
 class Holdfast:
     """Who is leaving, why, what each is worth, and what to do about it."""
 
@@ -147,6 +155,6 @@ def _not_a_clients_mistake(record: logging.LogRecord) -> bool:
 
 
 _layers: Any = Holdfast  # BentoML's decorator has made a Service of the class; outermost first
-_layers.add_asgi_middleware(Guard, deadline_seconds=DEADLINE_SECONDS, at_once=64)
-_layers.add_asgi_middleware(Access, keyring=keyring)
+_layers.add_asgi_middleware(Guard, deadline_seconds=DEADLINE_SECONDS, at_once=64, error_page=error_for)
+_layers.add_asgi_middleware(Access, keyring=keyring, session=session)
 _layers.add_asgi_middleware(BodyRules, most_bytes=MOST_BYTES)

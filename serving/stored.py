@@ -72,7 +72,7 @@ class StoredAnswers:
 
     def _read(self, customer_ids: set[str]) -> Mapping[str, str]:
         run = self._present.run()
-        return answers_of(self._present.ledger, run.run_id, list(customer_ids))
+        return answers_of(self._present.ledger, run.number, list(customer_ids))
 
     def close(self) -> None:
         """End the thread."""

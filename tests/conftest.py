@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import browser  # noqa: F401 - a fixture
+from demo_shop import demo_shop  # noqa: F401 - a fixture
 from running_service import ServedShop, build_bento, running, scored_shop
 
 from features.check import CheckedTables, check_tables

@@ -126,7 +126,7 @@ def wait_until_alive(served: ServedShop, process: subprocess.Popen[bytes], secon
 def stored_answers(served: ServedShop) -> dict[str, str]:
     """The ledger's answers of the latest run, by customer."""
     with served.ledger() as ledger, ledger.reading() as connection:
-        run = connection.execute(sa.select(score_runs.c.run_id).order_by(score_runs.c.scored_at.desc())).scalar()
+        run = connection.execute(sa.select(score_runs.c.run_id).order_by(score_runs.c.run_id.desc())).scalar()
         rows = connection.execute(sa.select(scores.c.customer_id, scores.c.answer).where(scores.c.run_id == run))
         return {row.customer_id: row.answer for row in rows}
 

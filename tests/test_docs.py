@@ -25,12 +25,14 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SOURCES = [p for room in ("features", "models", "training", "serving") for p in (ROOT / room).rglob("*.py")]
 SOURCES.append(ROOT / "holdfast.py")
+GROUPS = ("keys", "users")
 
 
 def commands() -> dict[str, typer.models.CommandInfo | object]:
     group = typer.main.get_command(holdfast.application([]))
     found = dict(group.commands)
-    found |= {f"keys {name}": command for name, command in found["keys"].commands.items()}
+    for of_several in GROUPS:
+        found |= {f"{of_several} {name}": command for name, command in found[of_several].commands.items()}
     return found
 
 
@@ -39,7 +41,7 @@ def test_every_command_has_help_with_an_example_and_is_in_the_readme(name: str) 
     command = commands()[name]
 
     assert command.help
-    if name != "keys":
+    if name not in GROUPS:
         assert f"Example: holdfast {name}" in command.help
     assert f"holdfast {name.split()[0]}" in README
 
@@ -53,7 +55,7 @@ def test_every_room_mounts_exactly_its_commands() -> None:
 def test_every_command_but_the_lasting_ones_speaks_json() -> None:
     silent = {name for name, command in commands().items() if "json" not in str([p.opts for p in command.params])}
 
-    assert {"serve", "ui", "keys"} == silent
+    assert {"serve", "ui", *GROUPS} == silent
 
 
 @pytest.mark.parametrize("address", [a for a in ADDRESSES if a.listed], ids=lambda a: f"{a.method} {a.path}")

@@ -167,6 +167,6 @@ def test_what_an_operator_must_mend_is_logged_and_not_shown(caplog: pytest.LogCa
 def test_every_code_has_an_http_status() -> None:
     assert {code: status_of(code) for code in CODES if code.startswith("HF6")} == {
         "HF601": 401, "HF602": 403, "HF603": 404, "HF604": 422, "HF605": 413, "HF606": 404, "HF607": 400, "HF608": 400,
-        "HF609": 422, "HF610": 503, "HF611": 500, "HF612": 429, "HF613": 504,
+        "HF609": 422, "HF610": 503, "HF611": 500, "HF612": 429, "HF613": 504, "HF614": 401, "HF615": 429, "HF616": 403,
     }  # fmt: skip
     assert {503} == {status_of(code) for code in CODES if code.startswith(("HF1", "HF4", "HF5"))}

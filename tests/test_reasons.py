@@ -45,7 +45,7 @@ def test_the_same_reason_in_chinese() -> None:
 def test_a_plain_sentence_speaks_even_where_another_column_pushes_more() -> None:
     quiet = explainer().reasons(np.array([[0.1, 0.0, 0.0, 0.9]]), [ROW])[0][0]
 
-    assert quiet.features[0].name == "fading_visits_14d"
+    assert [f.name for f in quiet.features[:2]] == ["days_since_last_purchase", "fading_visits_14d"]
     assert quiet.sentence == "Last bought 23 days ago; usually every 6.1 days."
 
 

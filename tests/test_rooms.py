@@ -24,6 +24,7 @@ CLOCKS = {
     "training/commands.py",
     "serving/commands.py",
     "serving/service.py",
+    "serving/users.py",
     "models/ledger.py",
     "models/keys.py",
 }

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.check import CheckedTables, check_tables
 from features.console import Stopwatch
+from features.example_shop import ExampleShop, write_example_shop
 from features.refusal import Refusal
-from features.shop import Shop
+from features.shop import Shop, read_shop
 from features.store import Store
+from models.bundle import Bundle
+from models.published import point
+from training.champion import present_champion
 from training.fit_segments import fit_segments
+from training.panel import known_by, matured_cutoffs
 from training.study import Study
 from training.train import Trained, fit_bundle
 
@@ -118,3 +129,112 @@ def test_value_falls_as_the_risk_rises_and_lies_in_its_interval(trained: Trained
     assert (mean <= high).all()
     assert mean[-1] == 0
     assert (trained.bundle.lifetime.lost_if_gone(spend, risk) >= mean).all()
+
+
+UNTIL = date(2024, 1, 20)  # of the example shop's 420 days from 2023-01-01 the last 35 are still to come
+
+
+def in_quarters(example: ExampleShop) -> ExampleShop:
+    """The example shop with money in quarters, whose sums are exact in whatever order they are added up."""
+    table = example.transactions
+    for name in ("amount", "discount", "cost"):
+        exact = pc.divide(pc.round(pc.multiply(table[name], 4.0)), 4.0)
+        table = table.set_column(table.column_names.index(name), name, exact)
+    return replace(example, transactions=table)
+
+
+def ended(example: ExampleShop, day: date) -> ExampleShop:
+    """The example shop as its tables were on the morning of a day."""
+    midnight = datetime.combine(day, time())
+
+    def before(table: pa.Table, column: str) -> pa.Table:
+        return table.filter(pc.less(table[column].cast(pa.timestamp("us")), midnight))
+
+    tables = {name: before(getattr(example, name), "timestamp") for name in ("transactions", "interactions", "offers")}
+    customers = before(example.customers, "signed_up_at")
+    return replace(example, **tables, customers=customers, days=(day - example.first_day).days)
+
+
+def segment_columns(trained: Trained, X: np.ndarray) -> np.ndarray:
+    return X[:, [trained.bundle.catalog.names.index(name) for name in trained.bundle.segmenter.features]]
+
+
+def learned_until(bundle: Bundle) -> date:
+    return bundle.trained_until + timedelta(days=bundle.definition.horizon_days)
+
+
+def test_what_came_after_until_changes_neither_model_nor_judgment(
+    example: ExampleShop, study: Study, tmp_path: Path
+) -> None:
+    """Learning as on a day gives what learning on that day would have given, from tables that ended there."""
+    found = []
+    for folder, simulated in (("now", in_quarters(example)), ("then", ended(in_quarters(example), UNTIL))):
+        shop = write_example_shop(tmp_path / folder, simulated)
+        checked = check_tables(shop, Store(tmp_path / "store" / folder), date(2025, 6, 1))
+        found.append(fit_bundle(shop, *known_by(UNTIL, study, checked), None, Stopwatch()))
+    now, then = found
+
+    X = now.panel.X
+    assert X == pytest.approx(then.panel.X, rel=1e-9, abs=1e-9, nan_ok=True)
+    assert np.array_equal(now.panel.churned, then.panel.churned)
+    assert now.bundle.model.probability(X) == pytest.approx(then.bundle.model.probability(X), abs=1e-9)
+    assert now.judgment.as_dict("") == then.judgment.as_dict("")
+    assert (
+        now.bundle.segmenter.assign(segment_columns(now, X)).tolist()
+        == then.bundle.segmenter.assign(segment_columns(then, X)).tolist()
+    )
+    assert UNTIL == learned_until(now.bundle) == learned_until(then.bundle)
+    assert "2024-01-20" == now.bundle.card["data"]["known_until"]
+
+
+def test_learning_as_on_an_earlier_day_leaves_what_is_learned_today_as_it_was(
+    trained: Trained, example_folder: Path, checked: CheckedTables, example_store: Store, study: Study
+) -> None:
+    """Vectors that one training keeps are never taken for the other's."""
+    shop = read_shop(example_folder)
+    early = fit_bundle(shop, *known_by(UNTIL, study, checked), example_store, Stopwatch())
+    again = fit_bundle(shop, study, checked, example_store, Stopwatch())
+
+    assert early.bundle.model.text != again.bundle.model.text
+    assert trained.bundle.model.text == again.bundle.model.text
+
+
+@given(day=st.integers(-30, 480), last=st.none() | st.integers(100, 419))
+def test_no_label_that_is_learned_from_ends_after_until(
+    checked: CheckedTables, study: Study, day: int, last: int | None
+) -> None:
+    """Whatever day is named, and whatever the study says: it is so, or it is refused."""
+    until = date(2023, 1, 1) + timedelta(days=day)
+    latest = date(2023, 1, 1) + timedelta(days=last) if last is not None else None
+    asked = study.model_copy(update={"cutoffs": study.cutoffs.model_copy(update={"last": latest})})
+    try:
+        capped, then = known_by(until, asked, checked)
+        cutoffs = matured_cutoffs(then, capped.cutoffs, 28)
+    except Refusal:
+        return
+    assert until == then.known_until
+    assert all(cutoff + timedelta(days=28) <= until for cutoff in cutoffs)
+    assert latest is None or cutoffs[-1] == min(latest, until - timedelta(days=28))
+
+
+def test_a_day_that_nothing_is_known_of_or_too_little_before_is_refused(checked: CheckedTables, study: Study) -> None:
+    with pytest.raises(Refusal, match="HF206 --until 2031-01-01 lies outside what is known, 2023-01-01 to 2024-02-25"):
+        known_by(date(2031, 1, 1), study, checked)
+    capped, then = known_by(date(2023, 5, 1), study, checked)
+    with pytest.raises(
+        Refusal, match="HF303 1 matured cut-offs lie .* needs at least 4. Bring more history .or a later --until"
+    ):
+        matured_cutoffs(then, capped.cutoffs, 28)
+
+
+def test_a_champion_that_knows_what_was_still_to_come_is_not_asked(
+    trained: Trained, bundle_folder: Path, example_folder: Path, store: Store
+) -> None:
+    shop = read_shop(example_folder)
+    store.bundles.mkdir(parents=True)
+    (store.bundles / "churn-1").symlink_to(bundle_folder)
+    point(store.bundles, "churn/1")
+    day = learned_until(trained.bundle)
+
+    assert "churn/1" == present_champion(shop, store).id == present_champion(shop, store, day).id
+    assert present_champion(shop, store, day - timedelta(days=1)) is None

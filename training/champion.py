@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,18 @@ from training.judge import JudgedCutoff
 from training.measures import log_loss
 
 
-def present_champion(shop: Shop, store: Store) -> Bundle | None:
-    """The bundle now published for this shop, or None."""
+def has_learned_from(bundle: Bundle, day: date) -> bool:
+    """Whether labels that were decided on this day or later took part in the bundle's training."""
+    return bundle.trained_until + timedelta(days=bundle.definition.horizon_days) > day
+
+
+def present_champion(shop: Shop, store: Store, until: date | None = None) -> Bundle | None:
+    """The bundle now published for this shop, or None; None too where it knows more than was known at `until`."""
     try:
         found = current_bundle(store.bundles)
     except Refusal:
+        return None
+    if until is not None and has_learned_from(found, until):
         return None
     return found if found.card.get("shop") == shop.name else None
 
@@ -32,8 +39,7 @@ def against_champion(
     champion: Bundle, checked: CheckedTables, judged: Sequence[JudgedCutoff], store: Store | None
 ) -> dict[str, Any] | None:
     """Mean log loss of both over the judged cut-offs that are new to the champion; None where there is none."""
-    horizon = timedelta(days=champion.definition.horizon_days)
-    fresh = [j for j in judged if champion.trained_until + horizon <= j.cutoff]
+    fresh = [j for j in judged if not has_learned_from(champion, j.cutoff)]
     if not fresh:
         return None
     theirs, ours = [], []

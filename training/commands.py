@@ -1,17 +1,18 @@
-"""The training room's commands: train, judge, promote, ui."""
+"""The training room's commands: train, judge, promote, monitor, ui."""
 
 from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from features.check import check_tables
-from features.console import Stopwatch, answer, say, show_table
+from features.console import Stopwatch, answer, progress, say, show_table
 from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store
@@ -25,20 +26,28 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 
 
 @app.command()
-def train(shop: ShopFolder = Path(), as_json: AsJson = False) -> None:
+def train(
+    shop: ShopFolder = Path(),
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Learn as on this day, from what was known before it.")] = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
     """Fit, judge and register a bundle; it becomes the challenger.
 
-    Example: holdfast train --shop demo-shop
+    Example: holdfast train --shop demo-shop --until 2017-10-06
     """
     watch = Stopwatch()
     store = local_store()
     with watch.step("import"):
         from training.champion import present_champion
+        from training.panel import known_by
         from training.train import fit_bundle, register
     settings, study = read_shop(shop), read_study(shop)
     with watch.step("check"):
         checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
-    trained = fit_bundle(settings, study, checked, store, watch, present_champion(settings, store))
+    day = until.date() if until else None
+    if day:
+        study, checked = known_by(day, study, checked)
+    trained = fit_bundle(settings, study, checked, store, watch, present_champion(settings, store, day))
     bundle_id = register(settings, study, checked, store, trained, watch)
     found = trained.judgment.as_dict(bundle_id)
     show_judgment(found)
@@ -105,6 +114,35 @@ def promote(
 
 
 @app.command()
+def monitor(shop: ShopFolder = Path(), as_json: AsJson = False) -> None:
+    """Compare matured score runs with what became of their customers; each is compared once.
+
+    Example: holdfast monitor --shop demo-shop
+    """
+    from models.ledger import Ledger, utc_now
+    from models.outcome import runs_to_compare
+    from training.monitor import compare_runs
+
+    watch = Stopwatch()
+    store, settings = local_store(), read_shop(shop)
+    with watch.step("check"):
+        checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
+    ledger = Ledger(store.ledger_url)
+    ledger.migrate()
+    found: list[dict[str, Any]] = []
+    runs = runs_to_compare(ledger, settings.name, checked.known_until)
+    if runs:
+        with watch.step("compare"), progress("comparing", len(runs)) as done:
+            compared = compare_runs(runs, checked, ledger, store.bundles, utc_now(), done)
+        found = [one.as_dict() for one in compared]
+        show_compared(found)
+    else:
+        say(f"Nothing to compare: no other score run has matured by {checked.known_until}, the end of what is known.")
+    answer({"shop": settings.name, "known_until": checked.known_until, "compared": found, "seconds": watch.seconds},
+           as_json)  # fmt: skip
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on localhost.")] = 5000) -> None:
     """Open MLflow on the local store: runs, metrics, plots, model versions.
 
@@ -123,6 +161,18 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on localho
     os.execve(command[0], command, environment)  # MLflow takes this process's place, and so its signals
 
 
+def past_quarter(shop: Path) -> tuple[date, ...]:
+    """The last matured cut-offs, as many as are judged, oldest first; none where the champion has learned from them."""
+    from training.champion import has_learned_from, present_champion
+    from training.panel import matured_cutoffs
+
+    settings, study, store = read_shop(shop), read_study(shop), local_store()
+    checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
+    past = matured_cutoffs(checked, study.cutoffs, study.churn.horizon_days)[-study.cutoffs.judged :]
+    champion = present_champion(settings, store)
+    return () if champion and has_learned_from(champion, past[0]) else past
+
+
 def show_judgment(found: dict[str, Any]) -> None:
     """The judgment as people read it."""
     names = {"holdfast": "Holdfast", "recency_rule": "recency rule", "rfm_logistic": "RFM logistic"}
@@ -137,3 +187,19 @@ def show_judgment(found: dict[str, Any]) -> None:
         d = differences["auc_difference"]
         say(f"AUC above {names.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
     say(f"Grade {found['grade']}: {found['grade_because']}")
+
+
+def show_compared(found: Sequence[Mapping[str, Any]]) -> None:
+    """What became of the customers of matured runs, as people read it; which comparison flatters is said."""
+    learned = {False: "", True: "flatters: its bundle had learned from these days",
+               None: "its bundle is gone: what it had learned from is unknown"}  # fmt: skip
+    rows = []
+    for one in found:
+        for band, group in {**one["bands"], "all": one["everyone"]}.items():
+            low, high = group["interval"]
+            rows.append(
+                (one["cutoff"], one["bundle"], band, f"{group['customers']:,}", f"{group['expected']:.1%}",
+                 f"{group['actual']:.1%} [{low:.1%}, {high:.1%}]", learned[one["seen_in_training"]])
+            )  # fmt: skip
+    header = ("scored as of", "bundle", "band", "customers", "expected to churn", "churned [95 % interval]", "")
+    show_table("Expected against actual churn", header, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -14,7 +14,7 @@ from features.check import CheckedTables
 from features.refusal import Refusal
 from features.snapshot import day_number
 from training.labels import Labels, is_matured
-from training.study import CutoffSettings, Minimums
+from training.study import CutoffSettings, Minimums, Study
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,26 @@ class Panel:
         return np.isin(self.cutoff, [day_number(cutoff) for cutoff in cutoffs])
 
 
+def known_by(until: date, study: Study, checked: CheckedTables) -> tuple[Study, CheckedTables]:
+    """Study and tables as on the midnight `until`, when nothing later was known: no label ends after it.
+
+    The checked rows stay as they are, and with them the vectors: those of a cut-off never hold what came after it.
+
+    Raises
+    ------
+    Refusal
+        HF206 where the tables know nothing of that day.
+    """
+    if not checked.first_day < until <= checked.known_until:
+        raise Refusal(
+            "HF206", f"--until {until} lies outside what is known, {checked.first_day} to {checked.known_until}.",
+            "Choose a day after the first and not after the last of these.",
+        )  # fmt: skip
+    last = until - timedelta(days=study.churn.horizon_days)
+    cutoffs = study.cutoffs.model_copy(update={"last": min(study.cutoffs.last or last, last)})
+    return study.model_copy(update={"cutoffs": cutoffs}), replace(checked, known_until=until)
+
+
 def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_days: int) -> tuple[date, ...]:
     """Every cut-off whose labels are known, oldest first.
 
@@ -71,7 +91,8 @@ def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_da
             "HF303", f"{len(found)} matured cut-offs lie between {first} and {last};"
             f" fitting, calibrating and judging {settings.judged} of them needs at least"
             f" {settings.judged + 2 * -(-horizon_days // settings.every_days)}.",
-            "Bring more history, or lower cutoffs.judged, cutoffs.every_days or cutoffs.min_history_days.",
+            "Bring more history (or a later --until), or lower cutoffs.judged, cutoffs.every_days or"
+            " cutoffs.min_history_days.",
         )  # fmt: skip
     return found
 

@@ -60,7 +60,7 @@ def fill_ledger(folder: Path) -> str:
     from features.store import Store
     from models.keys import create_key
     from models.ledger import Ledger
-    from models.runs import ScoreRun, write_run
+    from models.runs import Entry, ScoreRun, write_run
     from serving.examples import EXAMPLES
     from serving.messages import Answer
 
@@ -69,7 +69,7 @@ def fill_ledger(folder: Path) -> str:
     ledger.migrate()
     [reason] = EXAMPLES[Answer]["reasons"]
     reasons = [{**reason, "features": reason["features"] * 3}] * 11
-    answers = [{**EXAMPLES[Answer], "reasons": reasons, "customer_id": f"C{i:06d}"} for i in range(CUSTOMERS)]
+    people = ({**EXAMPLES[Answer], "reasons": reasons, "customer_id": f"C{i:06d}"} for i in range(CUSTOMERS))
     run = ScoreRun(
         read_shop(folder / "shop").name,
         "churn/1",
@@ -80,7 +80,7 @@ def fill_ledger(folder: Path) -> str:
         "en",
         "USD",
     )
-    write_run(ledger, run, [answers])
+    write_run(ledger, run, [[Entry(answer) for answer in people]])
     key, _ = create_key(ledger, "bench", ["score"])
     ledger.close()
     return key

@@ -1,0 +1,77 @@
+"""The summary of a score run: what the overview shows of all customers together, added up while they are written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+RISK_BINS = 20
+"""Equal bins of the churn probability, from 0 to 1."""
+
+
+class Summary:
+    """Adds up answers (as models/score.py makes them); only eligible customers count.
+
+    `as_dict` gives `risk`, the customers in each of RISK_BINS; `total` and, under `by`, for each value of each facet
+    (a reason: among the three strongest), a tally: `customers`, `churners` expected (the sum of their probabilities),
+    `value_at_risk`, `lifetime_value`, and `cost` and `expected_net_value` of what is to be done, money in the shop's
+    currency.
+    """
+
+    def __init__(self) -> None:
+        self._risk = [0] * RISK_BINS
+        self._total: dict[str, float] = defaultdict(float)
+        self._by: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
+
+    def add(self, answer: Mapping[str, Any]) -> None:
+        """Count one customer."""
+        probability = answer["churn_probability"]
+        if probability is None:
+            return
+        self._risk[min(int(probability * RISK_BINS), RISK_BINS - 1)] += 1
+        decision = answer["decision"]
+        figures = {
+            "customers": 1,
+            "churners": probability,
+            "value_at_risk": answer["value_at_risk"],
+            "lifetime_value": answer["lifetime_value"]["mean"],
+            "cost": decision["cost"],
+            "expected_net_value": decision["expected_net_value"],
+        }
+        for tally in (self._total, *(self._by[facet][value] for facet, value in _facets(answer))):
+            for name, figure in figures.items():
+                tally[name] += figure
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {
+            "risk": list(self._risk),
+            "total": _rounded(self._total),
+            "by": {
+                facet: {value: _rounded(tally) for value, tally in sorted(values.items())}
+                for facet, values in sorted(self._by.items())
+            },
+        }
+
+
+def _facets(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(facet, value) pairs of an answer, those of the churn list's filters among them."""
+    decision, words = answer["decision"], answer["relationship"]
+    yield "band", answer["band"]
+    yield "segment", answer["segment"]["id"]
+    for name in ("tier", "value_quadrant", "state", "stage"):
+        yield name, words[name]
+    raising = [reason["driver"] for reason in answer["reasons"] if reason["push"] > 0][:3]
+    for driver in raising:
+        yield "reason", driver
+    if raising:
+        yield "first_reason", raising[0]
+    yield "action", decision["action"]
+    yield "arm", decision["arm"]
+    if decision["why_not"]:
+        yield "why_not", decision["why_not"]
+
+
+def _rounded(tally: Mapping[str, float]) -> dict[str, float]:
+    return {name: int(figure) if name == "customers" else round(figure, 4) for name, figure in tally.items()}

@@ -1,0 +1,216 @@
+"""One customer as people see them: how likely to leave and since when, why, what happened, what to do and why that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from features.snapshot import day_date
+from features.timeline import TIMELINE_DAYS
+from serving.charts import Lines, Strip, Tick, ceiling, lines, strip
+from serving.speech import Speech
+from serving.telling import FeatureTold, Teller
+from serving.what_if import probability_of
+from serving.words import BANDS, FIELDS, KINDS, QUADRANTS, STAGES, STATES, TIERS
+
+SHOWN_EVENTS = 60
+
+
+@dataclass(frozen=True)
+class Push:
+    """A driver's push: up or down, how strong beside the strongest, in words and by its columns."""
+
+    label: str
+    up: bool
+    width: float
+    odds: float
+    sentence: str
+    lever: bool
+    features: tuple[FeatureTold, ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A relationship word: the field, the word, what it means."""
+
+    field: str
+    word: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened on a day."""
+
+    day: date
+    kind: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Considered:
+    """An action that was weighed: what it would bring, and what became of it."""
+
+    label: str
+    verdict: str
+    chosen: bool
+    expected_net_value: float | None
+    interval: tuple[float, float] | None
+    cost: float | None
+
+
+def pushes(teller: Teller, answer: Mapping[str, Any]) -> list[Push]:
+    """Every driver that moves the probability noticeably, those that raise it first; `odds` is the factor it is."""
+    found = [reason for reason in answer["reasons"] if abs(reason["push"]) >= 0.01]
+    most = max((abs(reason["push"]) for reason in found), default=1.0)
+    return [
+        Push(
+            teller.driver(reason["driver"]), reason["push"] > 0, round(abs(reason["push"]) / most, 4),
+            math.exp(reason["push"]), teller.sentence(reason), reason["lever"], tuple(teller.features(reason)),
+        )
+        for reason in found
+    ]  # fmt: skip
+
+
+def usual_probability(answer: Mapping[str, Any]) -> float | None:
+    """Where all pushes start from, as a probability."""
+    return None if answer["base"] is None else probability_of(answer["base"])
+
+
+def facts(teller: Teller, answer: Mapping[str, Any]) -> list[Fact]:
+    """The relationship words that are known of a customer."""
+    words = answer["relationship"]
+    if not words:
+        return []
+    say = teller.speech.text
+    label, meaning = FIELDS["segment"]
+    found = [Fact(say(label), teller.segment(answer), say(meaning))]
+    for name, known in (("tier", TIERS), ("value_quadrant", QUADRANTS), ("state", STATES), ("stage", STAGES)):
+        word, meaning = known.get(words[name], (words[name], ""))
+        found.append(Fact(say(FIELDS[name][0]), say(word), say(meaning) if meaning else ""))
+    if words.get("unprofitable"):
+        found.append(Fact(say("Profit"), say("Unprofitable"), say("Costs more than they bring.")))
+    if words.get("rfm"):
+        meaning = say("Recency, frequency, money: 5 is the best fifth of the customers, 1 the last.")
+        found.append(Fact("RFM", "-".join(words["rfm"]), meaning))
+    return found
+
+
+def history(teller: Teller, past: Sequence[Mapping[str, Any]]) -> Lines | None:
+    """The probability over past runs; None where fewer than two scored this customer."""
+    known = [score for score in past if score["eligible"]]
+    if len(known) < 2:
+        return None
+    say = teller.speech
+    first, last = known[0]["cutoff"].toordinal(), known[-1]["cutoff"].toordinal()
+    span = max(last - first, 1)
+    points = [
+        (
+            0.04 + 0.92 * (score["cutoff"].toordinal() - first) / span, score["churn_probability"],
+            f"{say.day(score['cutoff'])}: {say.percent(score['churn_probability'])}",
+        )
+        for score in known
+    ]  # fmt: skip
+    top = ceiling(1.15 * max(value for _, value, _ in points))
+    every = max(1, len(known) // 6)
+    across = [
+        Tick(at, say.short_day(score["cutoff"]))
+        for (at, _, _), score in zip(points[::every], known[::every], strict=True)
+    ]
+    return lines([("expected", points)], across, top, [Tick(top * k / 2, say.percent(top * k / 2)) for k in range(3)])
+
+
+def events(teller: Teller, dossier: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> list[Event]:
+    """What happened in the year before the cut-off, and how it was scored, the newest first."""
+    say, currency = teller.speech, teller.run.currency
+    found = []
+    for day, amount, lines_bought in dossier.get("purchases", ()):
+        detail = say.plural("%(count)s line", "%(count)s lines", lines_bought)
+        found.append(
+            Event(
+                day_date(day), "purchase", say.text("Bought for %(amount)s", amount=say.money(amount, currency)), detail
+            )
+        )
+    for event in dossier.get("interactions", ()):
+        found.append(Event(day_date(event["day"]), "complaint", _kind(say, event["kind"]), _interaction(say, event)))
+    for event in dossier.get("offers", ()):
+        held = event.get("arm") == "control"
+        title = say.text("Offer: %(action)s", action=teller.action(event["action"]))
+        detail = say.text("left alone for comparison") if held else _answered(say, event)
+        found.append(Event(day_date(event["day"]), "offer", title, detail))
+    for score in past:
+        if score["eligible"]:
+            title = say.text("Scored: churn risk %(risk)s", risk=say.percent(score["churn_probability"]))
+            name, _ = BANDS[score["band"]]
+            band = say.text(name)
+            found.append(Event(score["cutoff"], "score", title, _came(say, band, score["churned"])))
+    return sorted(found, key=lambda event: event.day, reverse=True)
+
+
+def _kind(say: Speech, kind: str) -> str:
+    return say.text(KINDS[kind]) if kind in KINDS else kind
+
+
+def _interaction(say: Speech, event: Mapping[str, Any]) -> str:
+    parts = [str(event["topic"])] if event.get("topic") else []
+    if event["kind"] in ("complaint", "ticket"):
+        resolved = event.get("resolved_day")
+        days = None if resolved is None else resolved - event["day"]
+        parts.append(
+            say.text("not resolved") if days is None
+            else say.plural("resolved after %(count)s day", "resolved after %(count)s days", days)
+        )  # fmt: skip
+    return say.listed(parts)
+
+
+def _answered(say: Speech, event: Mapping[str, Any]) -> str:
+    responded = event.get("responded_day")
+    return say.text("taken up on %(day)s", day=say.day(day_date(responded))) if responded is not None else ""
+
+
+def _came(say: Speech, band: str, churned: bool | None) -> str:
+    if churned is None:
+        return band
+    return say.listed([band, say.text("then left") if churned else say.text("then stayed")])
+
+
+def life(teller: Teller, dossier: Mapping[str, Any], cutoff: date) -> Strip | None:
+    """The year before the cut-off as a picture; None where nothing happened in it."""
+    if not any(dossier.get(kind) for kind in ("purchases", "interactions", "offers")):
+        return None
+    say, currency = teller.speech, teller.run.currency
+    first = cutoff - timedelta(days=TIMELINE_DAYS)
+
+    def at(day: date) -> float:
+        return (day - first).days / TIMELINE_DAYS
+
+    bought = [
+        (at(day_date(day)), amount, f"{say.day(day_date(day))}: {say.money(amount, currency)}")
+        for day, amount, _ in dossier.get("purchases", ())
+    ]
+    marks = [
+        (at(day_date(event["day"])), "complaint", f"{say.day(day_date(event['day']))}: {_kind(say, event['kind'])}")
+        for event in dossier.get("interactions", ())
+    ]
+    marks += [
+        (at(day_date(event["day"])), "offer", f"{say.day(day_date(event['day']))}: {teller.action(event['action'])}")
+        for event in dossier.get("offers", ())
+    ]
+    starts = [date(first.year + (first.month + k) // 12, (first.month + k) % 12 + 1, 1) for k in range(12)]
+    months = [Tick(at(start), say.month(start)) for start in starts if start < cutoff]
+    return strip(bought, marks, months)
+
+
+def considered(teller: Teller, dossier: Mapping[str, Any]) -> list[Considered]:
+    """Every action of the playbook and what became of it for this customer."""
+    return [
+        Considered(
+            teller.action(one["action"]), teller.verdict(one["verdict"]), one["verdict"] in ("chosen", "held_out"),
+            one.get("expected_net_value"), tuple(one["interval"]) if one.get("interval") else None, one.get("cost"),
+        )
+        for one in dossier.get("considered", ())
+    ]  # fmt: skip

@@ -1,0 +1,204 @@
+"""The overview: how many are leaving, why, who they are, and whether the model was right, from summaries of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from models.bundle import Bundle
+from models.runs import ScoreRun
+from models.summary import RISK_BINS
+from serving.charts import Histogram, Lines, Tick, ceiling, histogram, lines
+from serving.telling import Teller
+from serving.words import BANDS, GRADES, QUADRANTS, TIERS, Word
+
+Tally = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Customers who share a value of a facet; `share` is of the largest group, for a bar."""
+
+    code: str
+    label: str
+    meaning: str
+    address: str
+    customers: int
+    churn_rate: float
+    value_at_risk: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A risk band of a matured run: how many were expected to leave and how many did; rates with the interval."""
+
+    label: str
+    code: str
+    customers: int
+    expected: float
+    actual: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RunTold:
+    """A run of the past: what was expected, and what came, where it is known."""
+
+    run: ScoreRun
+    expected: float
+    value_at_risk: float
+    actual: float | None
+    seen_in_training: bool
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the template shows."""
+
+    total: Tally
+    churn_rate: float
+    risk: Histogram
+    reasons: tuple[Group, ...]
+    segments: tuple[Group, ...]
+    quadrants: Mapping[str, Group]
+    tiers: tuple[Group, ...]
+    to_contact: Tally
+    actions: tuple[Group, ...]
+    runs: tuple[RunTold, ...]
+    over_time: Lines | None
+    compared: tuple[Compared, ...]
+    compared_run: RunTold | None
+    grade: tuple[str, Word] | None
+    lift: float | None
+
+
+def overview(teller: Teller, runs: Sequence[ScoreRun], card: Bundle | None) -> Overview | None:
+    """The overview of the teller's run among the past ones (oldest first); None where the run has no summary.
+
+    Parameters
+    ----------
+    card
+        The published bundle, whose model card holds the grade.
+    """
+    summary = teller.run.summary
+    if not summary:
+        return None
+    total, by = summary["total"], summary["by"]
+    customers = total.get("customers", 0)
+    told = tuple(_told(run) for run in runs if run.summary)
+    matured = [one for one in told if one.run.outcome]
+    fair = [one for one in matured if not one.seen_in_training]
+    newest = (fair or matured)[-1] if matured else None
+    judged = (card.card.get("judged") if card else None) or {}
+    grade = str(judged.get("grade"))
+    return Overview(
+        total=total,
+        churn_rate=total.get("churners", 0.0) / customers if customers else 0.0,
+        risk=_risk(teller, summary["risk"], by.get("band", {})),
+        reasons=_groups("reason", by, teller.driver)[:8],
+        segments=_groups("segment", by, teller.segment_name),
+        quadrants={group.code: group for group in _worded(teller, "value_quadrant", by, QUADRANTS)},
+        tiers=tuple(_worded(teller, "tier", by, TIERS)),
+        to_contact=by.get("arm", {}).get("treat", {}),
+        actions=tuple(group for group in _groups("action", by, teller.action) if group.code != "no_action"),
+        runs=told,
+        over_time=_over_time(teller, told),
+        compared=_compared(teller, newest.run.outcome) if newest and newest.run.outcome else (),
+        compared_run=newest,
+        grade=(grade, GRADES[grade]) if grade in GRADES else None,
+        lift=judged.get("models", {}).get("holdfast", {}).get("lift_at_10", {}).get("value"),
+    )
+
+
+def _told(run: ScoreRun) -> RunTold:
+    total = run.summary["total"]
+    customers = total.get("customers", 0)
+    outcome = run.outcome or {}
+    everyone = outcome.get("everyone", {})
+    return RunTold(
+        run, total.get("churners", 0.0) / customers if customers else 0.0, total.get("value_at_risk", 0.0),
+        everyone["actual"] if everyone.get("customers") else None, bool(outcome.get("seen_in_training")),
+    )  # fmt: skip
+
+
+def _group(facet: str, code: str, label: str, meaning: str, tally: Tally, most: float) -> Group:
+    customers = int(tally.get("customers", 0))
+    return Group(
+        code, label, meaning, f"/customers?{urlencode({facet: code})}", customers,
+        tally.get("churners", 0.0) / customers if customers else 0.0, tally.get("value_at_risk", 0.0),
+        customers / most if most else 0.0,
+    )  # fmt: skip
+
+
+def _groups(facet: str, by: Mapping[str, Mapping[str, Tally]], called: Any) -> tuple[Group, ...]:
+    """The groups of a facet, the largest first."""
+    tallies = sorted(by.get(facet, {}).items(), key=lambda pair: -pair[1]["customers"])
+    most = max((tally["customers"] for code, tally in tallies if code != "no_action"), default=0)
+    return tuple(_group(facet, code, called(code), "", tally, most) for code, tally in tallies)
+
+
+def _worded(
+    teller: Teller, facet: str, by: Mapping[str, Mapping[str, Tally]], words: Mapping[str, Word]
+) -> list[Group]:
+    """A group for every word, in the words' order, empty ones too."""
+    tallies = by.get(facet, {})
+    most = max((tally["customers"] for tally in tallies.values()), default=0)
+    say = teller.speech.text
+    return [_group(facet, code, say(name), say(meaning), tallies.get(code, {}), most)
+            for code, (name, meaning) in words.items()]  # fmt: skip
+
+
+def _risk(teller: Teller, counts: Sequence[int], bands: Mapping[str, Tally]) -> Histogram:
+    """The histogram of the churn probability; a bar's colour is the band that most of its customers can be in."""
+    say = teller.speech
+    mean = {band: tally["churners"] / tally["customers"] for band, tally in bands.items() if tally["customers"]}
+    kinds, labels = [], []
+    for i, count in enumerate(counts):
+        low, high = i / RISK_BINS, (i + 1) / RISK_BINS
+        middle = (low + high) / 2
+        kinds.append(min(mean, key=lambda band: abs(mean[band] - middle)) if mean else "low")
+        span = f"{say.percent(low)}–{say.percent(high)}"
+        labels.append(
+            say.plural("%(span)s: %(count)s customer", "%(span)s: %(count)s customers", count, span=span)
+        )  # fmt: skip
+    ticks = [Tick(k / 4, say.percent(k / 4)) for k in range(5)]
+    return histogram(counts, kinds, labels, ticks)
+
+
+def _over_time(teller: Teller, runs: Sequence[RunTold]) -> Lines | None:
+    """Expected and actual churn rate of each run; None for a single one, which has no course."""
+    if len(runs) < 2:
+        return None
+    say = teller.speech
+    first, last = runs[0].run.cutoff.toordinal(), runs[-1].run.cutoff.toordinal()
+    span = max(last - first, 1)
+
+    def at(one: RunTold) -> float:
+        return 0.04 + 0.92 * (one.run.cutoff.toordinal() - first) / span
+
+    expected = [
+        (at(r), r.expected, say.text("%(day)s: %(rate)s expected", day=say.day(r.run.cutoff), rate=say.percent(r.expected, 1)))
+        for r in runs
+    ]  # fmt: skip
+    actual = [
+        (at(r), r.actual, say.text("%(day)s: %(rate)s left", day=say.day(r.run.cutoff), rate=say.percent(r.actual, 1)))
+        for r in runs if r.actual is not None
+    ]  # fmt: skip
+    top = ceiling(1.15 * max(value for _, value, _ in (*expected, *actual)))
+    every = max(1, len(runs) // 6)
+    across = [Tick(at(r), say.short_day(r.run.cutoff)) for r in runs[::every]]
+    up = [Tick(top * k / 2, say.percent(top * k / 2, 1 if top < 0.1 else 0)) for k in range(3)]
+    return lines([("expected", expected), ("actual", actual)], across, top, up)
+
+
+def _compared(teller: Teller, outcome: Mapping[str, Any]) -> tuple[Compared, ...]:
+    bands = outcome.get("bands", {})
+    return tuple(
+        Compared(teller.speech.text(name), code, band["customers"], band["expected"], band["actual"], *band["interval"])
+        for code, (name, _) in BANDS.items()
+        if (band := bands.get(code)) and band["customers"]
+    )

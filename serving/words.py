@@ -1,0 +1,103 @@
+"""Words: what the codes of answers and lists are called, and what each means, in words a marketer uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from serving.speech import N_
+
+Word = tuple[str, str]
+"""(what it is called, what it means)"""
+
+BANDS: Mapping[str, Word] = {
+    "high": (N_("High"), N_("Much more likely to leave than customers on the whole.")),
+    "medium": (N_("Medium"), N_("More likely to leave than customers on the whole.")),
+    "low": (N_("Low"), N_("Less likely to leave than customers on the whole.")),
+}
+TIERS: Mapping[str, Word] = {
+    "key_top": (N_("Top key"), N_("The best 1 % by what they usually bring.")),
+    "key": (N_("Key"), N_("The next 4 % by what they usually bring.")),
+    "ordinary": (N_("Ordinary"), N_("The next 15 % by what they usually bring.")),
+    "small": (N_("Small"), N_("The other 80 %: many customers who bring little each.")),
+}
+QUADRANTS: Mapping[str, Word] = {
+    "jade": (N_("Jade"), N_("High value now and still growing: keep and cherish.")),
+    "gold": (N_("Gold"), N_("High value now, growing no more: keep what you have.")),
+    "iron": (N_("Iron"), N_("Low value now but growing: develop.")),
+    "lead": (N_("Lead"), N_("Low value and not growing: spend little here.")),
+}
+STATES: Mapping[str, Word] = {
+    "prospect": (N_("Prospect"), N_("Known, but has not bought yet.")),
+    "first_time": (N_("First-time buyer"), N_("Has bought on one day only.")),
+    "repeat": (N_("Repeat buyer"), N_("Has come back at least once.")),
+    "loyal": (N_("Loyal"), N_("Buys in most weeks.")),
+    "won_back": (N_("Won back"), N_("Had been gone and has returned.")),
+    "lost": (N_("Lost"), N_("Has not bought for so long that they count as gone.")),
+}
+STAGES: Mapping[str, Word] = {
+    "acquisition": (N_("Getting to know"), N_("The first weeks of the relationship.")),
+    "growth": (N_("Growing"), N_("Spends clearly more than before.")),
+    "maturity": (N_("Steady"), N_("Spends about as before.")),
+    "decline": (N_("Declining"), N_("Spends clearly less than before, or has stopped.")),
+}
+ARMS: Mapping[str, Word] = {
+    "treat": (N_("To be contacted"), N_("The action is meant to be carried out.")),
+    "control": (N_("Left alone on purpose"), N_("Drawn by chance into the comparison group, so that one can see whether acting helps. Do not contact.")),
+    "none": (N_("No action"), N_("Nothing is to be done for this customer now.")),
+}  # fmt: skip
+EVIDENCE: Mapping[str, Word] = {
+    "rule": (N_("assumed"), N_("The effect is the playbook's assumption; no control group has measured it yet.")),
+    "observational": (N_("observed"), N_("The effect was seen in the data, but not in an experiment.")),
+    "randomised": (N_("measured"), N_("The effect was measured against a control group drawn by chance.")),
+}
+KINDS: Mapping[str, str] = {
+    "visit": N_("Visit"),
+    "complaint": N_("Complaint"),
+    "ticket": N_("Service ticket"),
+    "email_open": N_("Opened an e-mail"),
+    "email_click": N_("Clicked in an e-mail"),
+    "call": N_("Call"),
+    "review": N_("Review"),
+    "return": N_("Return"),
+}
+GRADES: Mapping[str, Word] = {
+    "A": (N_("Very good"), N_("On days it had not seen, it found leavers reliably better than the best simple rule and than a formula of recency, frequency and spend.")),
+    "B": (N_("Good"), N_("On days it had not seen, it found leavers reliably better than the best simple rule, and about as well as a formula of recency, frequency and spend.")),
+    "C": (N_("Weak"), N_("It is little better than what you would do without it. Use it with care.")),
+    "D": (N_("Not useful"), N_("It is no better than asking who has not bought for longest.")),
+}  # fmt: skip
+FIELDS: Mapping[str, Word] = {
+    "churn_probability": (N_("Churn risk"), N_("The calibrated chance that the customer buys nothing within the horizon: of those at 20 %, about 20 in 100 leave.")),
+    "percentile": (N_("Percentile"), N_("The share of customers who are at lower risk.")),
+    "value_at_risk": (N_("Value at risk"), N_("Churn risk times what would be lost over a year if the customer left.")),
+    "lifetime_value": (N_("Lifetime value"), N_("What the customer is expected to spend over a year.")),
+    "segment": (N_("Segment"), N_("A group of customers who behave alike.")),
+    "tier": (N_("Tier"), N_("The customer pyramid: by what a customer usually brings.")),
+    "value_quadrant": (N_("Value quadrant"), N_("Value now against potential to grow.")),
+    "state": (N_("State"), N_("How far the relationship has come.")),
+    "stage": (N_("Stage"), N_("Where spending is heading.")),
+    "reasons": (N_("Why"), N_("What pushes this customer's risk up most, in order.")),
+    "reason": (N_("Reason"), N_("One of the three strongest reasons.")),
+    "action": (N_("What to do"), N_("The action of the playbook that is worth most for this customer, or why there is none.")),
+    "arm": (N_("Contact"), N_("Whether the action is to be carried out or the customer is left alone for comparison.")),
+    "expected_net_value": (N_("Expected net value"), N_("What acting is expected to bring, less what it costs.")),
+    "cost": (N_("Cost"), N_("What the action costs.")),
+    "evidence": (N_("Evidence"), N_("How the action's effect is known.")),
+    "band": (N_("Risk"), N_("Churn risk in three bands.")),
+    "customer": (N_("Customer"), N_("The customer's id and, where the shop tells it, the name.")),
+    "as_of": (N_("As of"), N_("Only what happened before this day is known to the score.")),
+    "bundle": (N_("Model"), N_("The version of the model that scored.")),
+}  # fmt: skip
+
+FACETS: Mapping[str, Mapping[str, Word]] = {
+    "band": BANDS,
+    "tier": TIERS,
+    "value_quadrant": QUADRANTS,
+    "arm": ARMS,
+}
+"""The filters of the churn list whose values are words of our own."""
+
+
+def evidence_word(evidence: str) -> Word:
+    """The word of an evidence such as `rule` or `randomised (240)`."""
+    return EVIDENCE.get(evidence.partition(" ")[0], (evidence, ""))

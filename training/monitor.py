@@ -1,0 +1,103 @@
+"""Monitoring: past score runs beside what became of their customers, once their labels have matured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.check import CheckedTables
+from features.consent import opted_out
+from features.refusal import Refusal
+from features.snapshot import day_number
+from features.sources import connect, quoted
+from models.bundle import load_bundle
+from models.ledger import Ledger
+from models.outcome import RunOutcome, expected_of, outcome, write_outcome
+from models.published import folder_name
+from models.runs import ScoreRun
+from training.champion import has_learned_from
+from training.labels import silence_labels
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A matured run and what became of its customers."""
+
+    run: ScoreRun
+    outcome: RunOutcome
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison as `holdfast monitor --json` prints it."""
+        run = self.run
+        return {"run": run.name, "bundle": run.bundle, "cutoff": str(run.cutoff), "matures_on": str(run.matures_on),
+                **self.outcome.as_dict()}  # fmt: skip
+
+
+def compare_runs(
+    runs: Sequence[ScoreRun], checked: CheckedTables, ledger: Ledger, bundles: Path, compared_at: datetime,
+    tell: Callable[[], object] = lambda: None,
+) -> list[ComparedRun]:  # fmt: skip
+    """Compare matured runs and keep the outcomes in the ledger; those that were left to be compared until then.
+
+    Parameters
+    ----------
+    bundles
+        Where published bundles lie; one that is gone leaves open whether it had learned from what it is compared on.
+    tell
+        Called after each run.
+    """
+    found = []
+    for run in runs:
+        expected = expected_of(ledger, run.number)
+        churned, known = labels_of(run, expected.customer_ids, checked)
+        became = outcome(expected, churned, known, compared_at, _seen_in_training(run, bundles))
+        by_customer = dict(zip(expected.customer_ids[known].tolist(), churned[known].tolist(), strict=True))
+        if write_outcome(ledger, run.number, by_customer, became):
+            found.append(ComparedRun(run, became))
+        tell()
+    return found
+
+
+def labels_of(
+    run: ScoreRun, customer_ids: Sequence[str] | npt.NDArray[np.object_], checked: CheckedTables
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Whether each of a run's customers churned, and whether that is known; arrays of shape (customers,).
+
+    It is not where the tables hold nothing of a customer from before the cut-off, for then silence after it says
+    nothing, and not where a customer objects to profiling.
+    """
+    assert run.matures_on is not None
+    asked = pa.table(
+        {
+            "cutoff": np.full(len(customer_ids), day_number(run.cutoff), np.int32),
+            "customer_id": pa.array(customer_ids, pa.string()),
+        }
+    )
+    labels = silence_labels(checked, asked, (run.matures_on - run.cutoff).days)
+    held = _bought_before(run.cutoff, checked) - opted_out(checked)
+    known = np.array([customer in held for customer in customer_ids], bool)
+    return labels.churned, known & labels.matured
+
+
+def _bought_before(cutoff: date, checked: CheckedTables) -> frozenset[str]:
+    with connect() as connection:
+        found = connection.sql(
+            f"select distinct customer_id from read_parquet({quoted(checked.path('transactions'))})"
+            f" where day < {day_number(cutoff)}"
+        ).fetchall()
+    return frozenset(customer for (customer,) in found)
+
+
+def _seen_in_training(run: ScoreRun, bundles: Path) -> bool | None:
+    try:
+        bundle = load_bundle(bundles / folder_name(run.bundle), run.bundle)
+    except Refusal:
+        return None
+    return has_learned_from(bundle, run.cutoff)
