@@ -58,7 +58,7 @@ messages: $(READY) ## Bring the page's catalogues up to date with its texts
 	@$(VENV)/bin/pybabel -q update -i .venv/holdfast.pot -d serving/locale -D holdfast --no-fuzzy-matching --ignore-obsolete \
 	  --omit-header -w 110
 
-bench: bench-features bench-accuracy bench-serving ## Every benchmark
+bench: bench-features bench-accuracy bench-serving bench-page ## Every benchmark
 
 bench-features: $(READY) ## Vectors: time for all cut-offs of the demo shop, beside pandas
 	@$(PY) tests/benchmarks/bench_features.py
@@ -68,6 +68,9 @@ bench-accuracy: $(READY) ## The judgment on the demo shop against what was promi
 
 bench-serving: $(READY) ## Score by id at 16 clients, beside a no-op of the same service
 	@$(PY) tests/benchmarks/bench_serving.py
+
+bench-page: $(READY) ## Pages of the demo shop: time and weight
+	@$(PY) tests/benchmarks/bench_page.py
 
 lock: $(READY) ## Pin anew: constraints.txt and serving/requirements.txt
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate \

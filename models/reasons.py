@@ -16,6 +16,7 @@ from features.catalog import DRIVERS, Catalog, Feature
 
 Floats = npt.NDArray[np.float64]
 _FEATURES_SHOWN = 3
+_STORED_DIGITS = 6
 _SENTENCE_ENDS = {"en": (";", "."), "zh": ("；", "。")}
 
 
@@ -154,6 +155,7 @@ class Explainer:
         """A value as a person writes it in the explainer's language."""
         if value is None or isinstance(value, str):
             return value or "?"
+        value = round(value, _STORED_DIGITS)  # as it is stored, so that it is said alike when it is said anew
         if unit == "money":
             return format_currency(value, self.currency, locale=self.language)
         if unit == "days":
@@ -174,5 +176,5 @@ def _absent(value: Any) -> bool:
 
 def _plain(value: float | str | None) -> float | str | None:
     if isinstance(value, float):
-        return None if math.isnan(value) else round(value, 6)
+        return None if math.isnan(value) else round(value, _STORED_DIGITS)
     return value

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.requests import Request, cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,7 +18,7 @@ from models.ledger import Ledger
 from models.sessions import Session
 from serving.addresses import ANY_KEY, OPEN, SIGNED_IN, address_of
 from serving.problems import Problem
-from serving.visit import IN_SCOPE, SESSION_COOKIE, wants_page
+from serving.visit import IN_SCOPE, SESSION_COOKIE, Visit, wants_page
 
 _KNOWN_FOR_SECONDS = 2.0
 _LOOK_AGAIN_AFTER_SECONDS = 0.25
@@ -134,7 +134,6 @@ class Access:
 
 def _to_sign_in(scope: Scope) -> Response:
     """Sends whoever is not signed in, or no longer, to where they can; a form that was sent is lost."""
-    query = scope.get("query_string", b"").decode("latin-1")
-    wanted = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
+    wanted = Visit(Request(scope)).here
     ask = "" if wanted == "/" or scope["method"] != "GET" else f"?next={quote(wanted, safe='')}"
     return RedirectResponse(f"/sign-in{ask}", 303)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from serving.speech import LANGUAGES
 from serving.visit import LANGUAGE_COOKIE, Visit, inside
 
 _A_YEAR_HOURS = 365 * 24
+_PASSWORDS_AT_ONCE = 2  # each takes a core for a moment, and 19 MB
+_WAIT_SECONDS = 5
 
 
 class Account:
@@ -25,6 +28,7 @@ class Account:
     def __init__(self, present: Callable[[], Present], now: Callable[[], datetime]) -> None:
         self._present = present
         self._now = now
+        self._turns = threading.BoundedSemaphore(_PASSWORDS_AT_ONCE)
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -41,7 +45,7 @@ class Account:
             return visit.go(wanted) if visit.signed_in else self._form(visit, wanted)
         login, password = visit.form.get("login", ""), visit.form.get("password", "")
         try:
-            token, session = sign_in(self._present().ledger, login, password, visit.address, self._now())
+            token, session = self._checked(visit, login, password)
         except Refusal as refusal:
             if refusal.code not in ("HF614", "HF615"):
                 raise
@@ -51,6 +55,15 @@ class Account:
         if session.user.language:
             visit.set_cookie(response, LANGUAGE_COOKIE, session.user.language, _A_YEAR_HOURS)
         return response
+
+    def _checked(self, visit: Visit, login: str, password: str) -> tuple[str, Session]:
+        """A session for who knows the password; HF612 where too many are being checked."""
+        if not self._turns.acquire(timeout=_WAIT_SECONDS):
+            raise Refusal("HF612", "as many passwords as can be are being checked.", "Try again in a moment.")
+        try:
+            return sign_in(self._present().ledger, login, password, visit.address, self._now())
+        finally:
+            self._turns.release()
 
     def _form(self, visit: Visit, wanted: str, refusal: Refusal | None = None, login: str = "") -> Response:
         minutes = refusal.minutes if isinstance(refusal, LockedOut) else 0
@@ -88,7 +101,7 @@ class Account:
         if visit.form.get("password", "") != visit.form.get("again", ""):
             return self._account(visit, visit.speech.text("The two new passwords differ."))
         try:  # whoever finds a browser signed in must not be able to take the account over
-            former, _ = sign_in(ledger, login, visit.form.get("former", ""), visit.address, self._now())
+            former, _ = self._checked(visit, login, visit.form.get("former", ""))
             sign_out(ledger, former)
             set_password(ledger, login, visit.form.get("password", ""))
         except Refusal as refusal:
@@ -102,7 +115,7 @@ class Account:
                     )
                     return self._account(visit, wanted)
             raise
-        fresh, _ = sign_in(ledger, login, visit.form["password"], visit.address, self._now())
+        fresh, _ = self._checked(visit, login, visit.form["password"])
         response = visit.go("/account?changed=1")
         visit.begin_session(response, fresh)
         return response

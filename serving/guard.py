@@ -68,7 +68,7 @@ class Guard:
         exchange = _Exchange(scope, receive, send, self._error_page if for_people else None)
         self._under_way += 1
         try:
-            if self._under_way > self.at_once and (address is None or address.scope != OPEN):
+            if self._under_way > self.at_once and (address is None or address.scope != OPEN or address.is_page):
                 raise Refusal("HF612", "the service is answering as many as it can.", "Try again in a moment.")
             async with asyncio.timeout(self.deadline_seconds) as exchange.deadline:
                 await self.app(scope, receive, exchange.send)
@@ -129,7 +129,11 @@ class _Exchange:
             await self.answer(failure(error))
             return
         refusal, status = refusal_of(error)
-        await self.answer(await asyncio.to_thread(self._error_page, self.scope, refusal, status))
+        try:
+            page = await asyncio.to_thread(self._error_page, self.scope, refusal, status)
+        except Exception as broken:
+            page = failure(broken)
+        await self.answer(page)
 
     async def answer(self, response: Response) -> None:
         await response(self.scope, self._receive, self.send)

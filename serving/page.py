@@ -52,6 +52,7 @@ from serving.words import ARMS, BANDS, EVIDENCE, FIELDS, GRADES, QUADRANTS, STAG
 
 log = logging.getLogger("bentoml.holdfast")
 MOST_EXPORTED = {"csv": 50_000, "json": 50_000, "xlsx": 10_000}
+_AT_ONCE = 200
 Handler = Callable[[Visit], Response]
 
 
@@ -129,7 +130,7 @@ class Pages:
             pushes=pushes(teller, answer), usual=usual_probability(answer), facts=facts(teller, answer),
             history=history(teller, past), events=happened[:SHOWN_EVENTS], more_events=len(happened) - SHOWN_EVENTS,
             life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,
-            bands=BANDS, arms=ARMS, evidence_word=evidence_word, segment=teller.segment(answer),
+            bands=BANDS, arms=ARMS, evidence_word=evidence_word,
             decided=teller.decided(answer), because=visit.speech.listed(map(teller.driver, answer["decision"]["because"])),
         )  # fmt: skip
 
@@ -151,11 +152,12 @@ class Pages:
         """What every page about a run tells: which run, how fresh, whether another is being written."""
         present, run = self._present(), teller.run
         now, zone = self._now(), present.shop.time_zone
+        day = now.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
         return {
             "run": run,
             "currency": run.currency,
             "zone": zone,
-            "age_days": (now.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date() - run.cutoff).days,
+            "age_days": (min(day, present.shop.known_until or day) - run.cutoff).days,
             "under_way": run_under_way(present.ledger, run.shop, now),
         }
 
@@ -179,17 +181,19 @@ def _csv(rows: Iterator[dict[str, Any]], headings: dict[str, str]) -> Iterator[s
     writer.writerow(headings)
     for count, row in enumerate(rows, start=1):
         writer.writerow({name: defused(value) for name, value in row.items()})
-        if count % 200 == 0:
+        if count % _AT_ONCE == 0:
             yield _emptied(target)
     yield _emptied(target)
 
 
 def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    before = "["
-    for row in rows:
-        yield before + json.dumps(row, ensure_ascii=False)
-        before = ",\n"
-    yield "]\n" if before != "[" else "[]\n"
+    told = "["
+    for count, row in enumerate(rows):
+        told += (",\n" if count else "") + json.dumps(row, ensure_ascii=False)
+        if count % _AT_ONCE == _AT_ONCE - 1:
+            yield told
+            told = ""
+    yield told + "]\n"
 
 
 def _emptied(target: io.StringIO) -> str:

@@ -1,7 +1,7 @@
 """The service: scores by customer and from posted events, as BentoML APIs; what is only read is mounted beside them.
 
 Serve it with `holdfast serve`, or `bentoml serve serving.service:Holdfast`. This is a door: it reads the environment
-(`HOLDFAST_STORE`, `HOLDFAST_LEDGER_URL`, `HOLDFAST_SHOP`, `HOLDFAST_WORKERS`) and the clock, and it turns BentoML's
+(`HOLDFAST_STORE`, `HOLDFAST_LEDGER_URL`, `HOLDFAST_SHOP`, `HOLDFAST_WORKERS`, `HOLDFAST_TRUSTED_PROXIES`) and the clock, and it turns BentoML's
 usage reports off, whichever way it is served.
 """
 
@@ -21,6 +21,7 @@ from bentoml._internal.utils.analytics import usage_stats
 from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from models.ledger import utc_now
 from models.sessions import Session, session_of
@@ -155,6 +156,7 @@ def _not_a_clients_mistake(record: logging.LogRecord) -> bool:
 
 
 _layers: Any = Holdfast  # BentoML's decorator has made a Service of the class; outermost first
+_layers.add_asgi_middleware(ProxyHeadersMiddleware, trusted_hosts=os.environ.get("HOLDFAST_TRUSTED_PROXIES", ""))
 _layers.add_asgi_middleware(Guard, deadline_seconds=DEADLINE_SECONDS, at_once=64, error_page=error_for)
 _layers.add_asgi_middleware(Access, keyring=keyring, session=session)
 _layers.add_asgi_middleware(BodyRules, most_bytes=MOST_BYTES)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import httpx
+from babel.messages.pofile import read_po
 from chromium import visitor
 from running_service import ServedShop
 
 from models.ledger import utc_now
 from models.people import add_user
 from models.sessions import sign_in
+from serving.speech import catalogue
 from serving.visit import SESSION_COOKIE
 
 if TYPE_CHECKING:
@@ -70,8 +73,9 @@ def follow(found: Locator) -> None:
 
 def listed(page: Page) -> list[str]:
     """The ids of the customers that the list shows, in its order."""
-    links = page.locator("main table a[href^='/customers/']").all()
-    return [unquote(str(link.get_attribute("href")).removeprefix("/customers/")) for link in links]
+    links = page.locator("main table a[href^='/customers/']")
+    hrefs = links.evaluate_all("found => found.map((link) => link.getAttribute('href'))")
+    return [unquote(href.removeprefix("/customers/")) for href in hrefs]
 
 
 def path(page: Page) -> str:
@@ -90,3 +94,20 @@ def overflow(page: Page) -> list[str]:
             return [`${scrollWidth} > ${clientWidth}`, ...wide.slice(0, 5).map((one) => one.outerHTML.slice(0, 120))];
         }"""
     )
+
+
+def english_left(page: Page) -> list[str]:
+    """What of a page in Chinese is still English: labels of the catalogue, and what looks like a sentence."""
+    text = page.locator("main").inner_text()
+    with catalogue("zh").open("rb") as file:
+        messages = read_po(file, locale="zh")
+    labels = {part for message in messages if message.id for part in _parts(message.id) if part not in message.string}
+    words = [label for label in sorted(labels) if re.search(rf"\b{re.escape(label)}\b", text)]
+    return words + re.findall(r"(?:[A-Za-z]{2,}[ ,.]+){2,}[A-Za-z]{2,}", text)
+
+
+def _parts(message: str | tuple[str, ...]) -> list[str]:
+    """A message's pieces around what is filled in, those long enough to be known again."""
+    texts = message if isinstance(message, tuple) else (message,)
+    pieces = [piece.strip(" .,:;()") for text in texts for piece in re.split(r"%\(\w+\)s|[.:]", text)]
+    return [piece for piece in pieces if len(piece) > 3]

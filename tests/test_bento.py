@@ -26,6 +26,8 @@ def test_the_code_of_three_rooms_is_in_it(bento: Path) -> None:
     for room in ("features", "models", "serving"):
         here = {str(f.relative_to(ROOT)) for f in (ROOT / room).rglob("*.py") if "store" not in f.parts[-3:-1]}
         assert here <= inside
+    for page in ("serving/pages/base.html", "serving/pages/holdfast.css", "serving/locale/zh/LC_MESSAGES/holdfast.po"):
+        assert page in inside
     assert {"models/playbook.toml", "features/shop.toml", "models/ledger_versions/script.py.mako"} <= inside
 
 

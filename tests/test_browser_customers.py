@@ -83,7 +83,7 @@ def test_all_pages_forwards_hold_everyone_once_and_backwards_are_the_same(
 @pytest.mark.parametrize("name", FILTERED)
 def test_each_filter_shows_whom_it_counts(browser: Browser, served: ServedShop, anna: str, name: str) -> None:
     with reader(browser, served, anna) as page:
-        page.goto("/customers?limit=200")
+        page.goto("/customers")
         open_more(page)
         options = page.locator(f"select[name={name}] option")
         values = [str(option.get_attribute("value")) for option in options.all()]
@@ -92,10 +92,10 @@ def test_each_filter_shows_whom_it_counts(browser: Browser, served: ServedShop, 
         choose(page, name, value)
 
         assert value == page.locator(f"select[name={name}]").input_value()
-        assert {name: [value], "limit": ["200"]} == parse_qs(urlsplit(page.url).query)
+        assert {name: [value]} == parse_qs(urlsplit(page.url).query)
         expected = by_the_api(served, **{name: value})
         assert label.endswith(f"({len(expected)})")
-        assert expected[:200] == listed(page)
+        assert expected[:25] == listed(page)
 
 
 def test_filters_narrow_each_other_and_are_cleared_at_once(browser: Browser, served: ServedShop, anna: str) -> None:
@@ -321,10 +321,8 @@ def test_a_telephone_shows_every_column_without_scrolling_sideways(
 
         assert [] == overflow(page)
         assert 25 == len(listed(page))
-        for name in COLUMNS:
-            if name not in ("churn_probability", "reasons"):
-                assert (
-                    page.get_by_text(FIELDS[name][0], exact=True)
-                    .or_(page.locator(f"[data-label='{FIELDS[name][0]}']"))
-                    .count()
-                )
+        cells = page.locator("main table td:visible")
+        for cell in cells.all()[: 3 * len(COLUMNS)]:
+            box = cell.bounding_box()
+            assert box is not None
+            assert 0 <= box["x"] < box["x"] + box["width"] <= 390

@@ -84,7 +84,12 @@ def test_money_is_told_in_whole_units_from_100_on(amount: float, currency: str, 
 
 @pytest.mark.parametrize(
     ("amount", "en", "zh"),
-    [(999.4, "€999", "€999"), (1234, "€1.2K", "€1234"), (123_456, "€123K", "€12.3万"), (1_234_567, "€1.2M", "€123.5万")],
+    [
+        (999.4, "€999", "€999"),
+        (1234, "€1.2K", "€1234"),
+        (123_456, "€123K", "€12.3万"),
+        (1_234_567, "€1.2M", "€123.5万"),
+    ],
 )
 def test_money_in_headlines(amount: float, en: str, zh: str) -> None:
     assert (en, zh) == (speech("en").short_money(amount, "EUR"), speech("zh").short_money(amount, "EUR"))
@@ -121,10 +126,10 @@ def made_anew(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as moved:
         moved.chdir(ROOT)
         for line in recipe[1].replace("\\\n", " ").splitlines():
-            words = [word.replace(".venv/holdfast.pot", str(folder / "holdfast.pot")) for word in shlex.split(line)]
-            if words[2] == "update":
-                words[words.index("-d") + 1] = str(folder / "locale")
-            CommandLineInterface().run(words)  # type: ignore[no-untyped-call]
+            asked = [part.replace(".venv/holdfast.pot", str(folder / "holdfast.pot")) for part in shlex.split(line)]
+            if asked[2] == "update":
+                asked[asked.index("-d") + 1] = str(folder / "locale")
+            CommandLineInterface().run(asked)  # type: ignore[no-untyped-call]
     return folder
 
 
@@ -190,7 +195,9 @@ def bare_texts(template: Path) -> Iterator[str]:
     page = re.sub(r"<(style|script)\b.*?</\1>", " ", page, flags=re.DOTALL)
     yield from re.findall(r'\b(?:title|alt|placeholder|aria-label)="([^"]*[A-Za-z][^"]*)"', page)
     yield from re.findall(r"[^\W\d_]+", re.sub(r"&\w+;", " ", re.sub(r"<[^>]*>", " ", page)))
-    yield from (found for found in constants(tree) if re.search(r"[A-Z][a-z]|[a-z] [a-z]|[A-Z]{2}|[^\x00-\x7f]\w", found))
+    yield from (
+        found for found in constants(tree) if re.search(r"[A-Z][a-z]|[a-z] [a-z]|[A-Z]{2}|[^\x00-\x7f]\w", found)
+    )
 
 
 def constants(node: nodes.Node) -> Iterator[str]:
