@@ -103,6 +103,7 @@ class Access:
                     await _to_sign_in(scope)(scope, receive, send)
                     return
             elif address is None and wants_page(scope):
+                await self._find_session(scope)  # the page that tells it has forms
                 raise Refusal("HF606", "there is nothing at this address.", "Go on from the front page.")
             elif address is None or address.scope != OPEN:
                 key = await self._key(Headers(scope=scope))

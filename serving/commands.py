@@ -91,7 +91,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     drain_seconds: Annotated[int, typer.Option(help="How long to finish requests when stopped.")] = 10,
 ) -> None:
-    """Serve scores, the churn list and explanations over HTTP, from the ledger and the published bundle.
+    """Serve the page and the scores, churn list and explanations for programs, from the ledger and the published bundle.
 
     Example: holdfast serve --shop demo-shop --port 3000
     """
@@ -110,7 +110,7 @@ def serve(
         "--host", host, "--port", str(port), "--timeout-graceful-shutdown", str(drain_seconds),
         "--working-dir", str(Path(__file__).resolve().parents[1]),
     ]  # fmt: skip
-    say(f"Serving {bundle.id} on http://{host}:{port} (Ctrl-C ends it). API description: /openapi.json")
+    say(f"Serving {bundle.id}: open http://{host}:{port} in a browser (Ctrl-C ends it). API description: /openapi.json")
     os.execve(command[0], command, environment)  # the service takes this process's place, and so its signals
 
 

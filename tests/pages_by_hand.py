@@ -57,14 +57,15 @@ def answer(customer_id: str = "a", probability: float | None = 0.4, **changes: A
         **EXAMPLES[Answer], "customer_id": customer_id, "as_of": "2024-05-01", "bundle": "churn/1",
         "churn_probability": probability, "segment": {"id": "S1", "name": "regulars"},
     }  # fmt: skip
-    decision = {**made["decision"], "action": "call"} | changes.pop("decision", {})
-    words = made["relationship"] | changes.pop("relationship", {})
+    decision, words = {**made["decision"], "action": "call"}, changes.pop("relationship", {})
     if probability is None:
         nothing = {"action": "no_action", "arm": "none", "cost": 0.0, "expected_net_value": 0.0}
         decision |= {**nothing, "because": [], "why_not": "not_eligible"}
         unknown = dict.fromkeys(("percentile", "band", "expected_next_purchase", "base"))
         made |= {**unknown, "eligible": False, "path": "none", "value_at_risk": 0.0, "reasons": []}
-    return {**made, "decision": decision, "relationship": words, **changes}
+    decision |= changes.pop("decision", {})
+    relationship = None if words is None else made["relationship"] | words
+    return {**made, "decision": decision, "relationship": relationship, **changes}
 
 
 def entry(
@@ -144,7 +145,7 @@ def shown(page: httpx.Response) -> str:
 @contextmanager
 def house(
     folder: Path, entries: Sequence[Entry] | None = (), bundle: Bundle | None = None,
-    present: Callable[[Present], Present] = lambda known: known,
+    present: Callable[[Present], Present] = lambda known: known, **of_run: Any,
 ) -> Iterator[House]:  # fmt: skip
     """A house with one run of these customers (None: with none), closed again.
 
@@ -154,6 +155,8 @@ def house(
         The published one, as churn/1.
     present
         What the pages are given in place of the present.
+    of_run
+        Changes of the run.
     """
     store, shop = Store(folder / "store"), folder / "shop"
     shop.mkdir(parents=True)
@@ -165,7 +168,7 @@ def house(
     try:
         known.ledger.migrate()
         if entries is not None:
-            write_run(known.ledger, run_of(entries), [entries])
+            write_run(known.ledger, run_of(entries, **of_run), [entries])
         add_user(known.ledger, LOGIN, PASSWORD, now=NOW)
         token, _ = sign_in(known.ledger, LOGIN, PASSWORD, "here", NOW)
         keys = Keyring(known.ledger)

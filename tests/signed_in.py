@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -98,16 +99,19 @@ def overflow(page: Page) -> list[str]:
 
 def english_left(page: Page) -> list[str]:
     """What of a page in Chinese is still English: labels of the catalogue, and what looks like a sentence."""
-    text = page.locator("main").inner_text()
-    with catalogue("zh").open("rb") as file:
-        messages = read_po(file, locale="zh")
-    labels = {part for message in messages if message.id for part in _parts(message.id) if part not in message.string}
-    words = [label for label in sorted(labels) if re.search(rf"\b{re.escape(label)}\b", text)]
+    text = re.sub(r"holdfast [a-z ]+", "", page.locator("main").inner_text())  # commands
+    words = [label for label in _english() if label in text and re.search(rf"\b{re.escape(label)}\b", text)]
     return words + re.findall(r"(?:[A-Za-z]{2,}[ ,.]+){2,}[A-Za-z]{2,}", text)
 
 
-def _parts(message: str | tuple[str, ...]) -> list[str]:
-    """A message's pieces around what is filled in, those long enough to be known again."""
-    texts = message if isinstance(message, tuple) else (message,)
-    pieces = [piece.strip(" .,:;()") for text in texts for piece in re.split(r"%\(\w+\)s|[.:]", text)]
-    return [piece for piece in pieces if len(piece) > 3]
+@cache
+def _english() -> list[str]:
+    """The catalogue's English texts, in the pieces around what is filled in, those long enough to be known again."""
+    with catalogue("zh").open("rb") as file:
+        messages = [message for message in read_po(file, locale="zh") if message.id]
+    found = set()
+    for message in messages:
+        texts = message.id if isinstance(message.id, tuple) else (message.id,)
+        pieces = (piece.strip(" .,:;()") for text in texts for piece in re.split(r"%\(\w+\)s|[.:]", text))
+        found |= {piece for piece in pieces if len(piece) > 3 and piece not in str(message.string)}
+    return sorted(found)

@@ -14,6 +14,7 @@ from running_service import ServedShop, stored_answers
 from signed_in import add_person, english_left, follow, listed, path, reader
 
 from features.catalog import DRIVERS
+from features.shop import read_shop
 from models.dossier import dossier_of
 from models.playbook import read_playbook
 from models.runs import latest_run
@@ -48,7 +49,7 @@ def to_be_contacted(answer: dict[str, Any]) -> bool:
 
 def dossier(served: ServedShop, customer_id: str) -> dict[str, Any]:
     with served.ledger() as ledger:
-        found = dossier_of(ledger, latest_run(ledger, "example").number, customer_id)
+        found = dossier_of(ledger, latest_run(ledger, read_shop(served.shop).name).number, customer_id)
     assert found is not None
     return found
 
@@ -145,13 +146,14 @@ def test_a_word_tells_its_meaning_to_keyboard_and_mouse(
         assert {FIELDS[field][0] for field in ("segment", "tier", "value_quadrant", "state", "stage")} <= set(
             facts.get_by_role("term").all_inner_texts()
         )
-        told = facts.get_by_text(meaning)
+        word = facts.locator("[aria-describedby]", has_text=meaning)
+        assert name == word.inner_text()
+        told = page.locator(f"#{word.get_attribute('aria-describedby')}")
         assert not told.is_visible()
-        word = facts.get_by_text(name, exact=True).first
         word.focus() if by == "focus" else word.hover()
 
         assert told.is_visible()
-        assert meaning == page.locator(f"#{word.get_attribute('aria-describedby')}").inner_text()
+        assert meaning == told.inner_text()
 
 
 def test_what_happened_is_told_from_the_newest_back_and_nothing_from_after_the_cutoff(
@@ -283,7 +285,6 @@ def test_in_chinese_no_english_is_left(browser: Browser, served: ServedShop, ann
     with reader(browser, served, anna, "zh-CN") as page:
         for answer in kinds.values():
             show(page, answer)
-            for closed in page.locator("summary").all():
-                closed.click()
+            page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
 
             assert [] == english_left(page)

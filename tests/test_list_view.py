@@ -6,12 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import unquote, urlsplit
 
 import openpyxl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pages_by_hand import House, answer, entry, house, run_of
 from starlette.datastructures import QueryParams
@@ -43,6 +44,7 @@ from serving.telling import Teller
 EVIL = ["=cmd|'/c calc'!A1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://evil","x")']
 LONG = "long " * 2000
 HEBREW = "\u202eשלום עולם"
+unhurried = settings(deadline=None)
 
 
 def query(asked: str = "") -> PageQuery:
@@ -72,11 +74,13 @@ queries = st.builds(
 )  # fmt: skip
 
 
+@unhurried
 @given(queries)
 def test_an_address_says_all_that_was_asked(asked: PageQuery) -> None:
     assert asked == query(urlsplit(asked.address()).query)
 
 
+@unhurried
 @given(queries, text.filter(bool), st.sampled_from(["csv", "xlsx", "json"]))
 def test_a_change_of_page_or_format_changes_nothing_else(asked: PageQuery, token: str, kind: str) -> None:
     later = query(urlsplit(asked.address(after=token, format=kind)).query)
@@ -114,6 +118,7 @@ def test_nonsense_is_told(asked: str) -> None:
         query(asked)
 
 
+@unhurried
 @given(st.text("abcdefghijklmnopqrstuvwxyz_=&%+0123456789", max_size=100))
 def test_whatever_an_address_holds_is_a_question_or_told(asked: str) -> None:
     try:
@@ -138,6 +143,7 @@ def route(path: str) -> Any:
     return inner["path_params"]["customer_id"]
 
 
+@unhurried
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=256))
 @example("a/b/../c//d")
 @example("50%41 ?x=1#y&z+é客")
@@ -293,3 +299,12 @@ def test_an_export_speaks_the_readers_language(served: House) -> None:
         heading[EXPORTED.index(n)] for n in ("customer_id", "churn_probability", "reason_1")
     ]
     assert ("高", "重要", "致电客户", "渐渐沉默") == (row["band"], row["tier"], row["action"], row["because"])
+
+
+def test_an_export_of_many_rows_is_whole(tmp_path: Path) -> None:
+    """Files are sent a few hundred rows at a time."""
+    people = [entry(f"c{k:03}", 1 - k / 1000, band="high" if k < 200 else "low") for k in range(401)]
+    with house(tmp_path, people) as made:
+        for kind in ("csv", "json"):
+            assert 401 == len(taken(made, kind))
+            assert [f"c{k:03}" for k in range(200)] == [row["customer_id"] for row in taken(made, kind, "&band=high")]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_shop import DemoShop
 
 pytestmark = pytest.mark.slow
 
@@ -157,6 +158,44 @@ def test_a_gate_that_is_not_passed_keeps_the_champion(shell: Shell, shop: str) -
     assert before == shell("judge", "champion")["bundle"]
 
 
+def test_monitor_compares_what_has_matured_once_and_says_that_it_flatters(shell: Shell, shop: str) -> None:
+    """The champion had learned from the very days it is compared on."""
+    shell("score", "--shop", shop, "--cutoff", "2024-04-29", "--churn-list", "earlier.csv")
+    first, told = shell("monitor", "--shop", shop), shell.last_words
+    second = shell("monitor", "--shop", shop)
+    [found] = [run for run in first["compared"] if run["cutoff"] == "2024-04-29"]
+
+    assert "2024-05-27" == found["matures_on"]
+    assert found["seen_in_training"] is True
+    assert "flatters" in told
+    everyone = found["everyone"]
+    assert everyone["customers"] == sum(band["customers"] for band in found["bands"].values())
+    assert everyone["interval"][0] <= everyone["actual"] <= everyone["interval"][1]
+    assert not [run for run in first["compared"] if run["matures_on"] > first["known_until"]]
+    assert [] == second["compared"]
+    assert "Nothing to compare" in shell.last_words
+
+
+def test_what_is_learned_as_on_an_earlier_day_knows_nothing_later_and_does_not_unseat_who_does(
+    shell: Shell, shop: str
+) -> None:
+    before = shell("judge", "champion")["bundle"]
+    early = shell("train", "--shop", shop, "--until", "2024-04-01")["bundle"]
+    judged = shell("judge", early)
+    refused = shell("promote", early, "--shop", shop, expect=3)
+
+    assert "2024-03-04" == judged["cutoffs"][-1]  # whose 28 days end on that midnight
+    assert judged["against_champion"] is None
+    assert "HF304" == refused["error"]["code"]
+    assert before == shell("judge", "champion")["bundle"]
+
+
+def test_to_learn_as_on_a_day_of_which_too_little_is_known_is_refused(shell: Shell, shop: str) -> None:
+    for day, code in (("2031-01-01", "HF206"), ("2023-05-01", "HF303")):
+        refused = shell("train", "--shop", shop, "--until", day, expect=3)
+        assert (code, True) == (refused["error"]["code"], "--until" in str(refused["error"]))
+
+
 def test_another_shop_neither_promotes_nor_scores_with_this_ones_bundle(shell: Shell, shop: str) -> None:
     """One store is one shop's: a second shop is told to keep its own."""
     shell("init", "it's another", "--example", "simulated")
@@ -242,3 +281,20 @@ def test_mlflow_serves_the_same_probabilities(shell: Shell, shop: str) -> None:
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_demo_tells_a_quarter_whose_comparisons_do_not_flatter(demo_shop: DemoShop) -> None:
+    assert ["2017-10-06", "2017-11-03", "2017-12-01"] == demo_shop.told["past"]
+    assert "Expected against actual churn" in demo_shop.words
+    assert "flatters" not in demo_shop.words
+    with (demo_shop.folder / "churn_list.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert {"2018-01-01"} == {row["as_of"] for row in csv.DictReader(file)}
+
+
+def test_the_demo_may_be_told_where_the_champion_knows_the_quarter_already(shell: Shell, shop: str) -> None:
+    """It then goes on from today; this is also how it runs a second time."""
+    before = shell("judge", "champion")["bundle"]
+    told = shell("demo", "--example", "simulated", "--no-serve", "--folder", shop)
+
+    assert [] == told["past"]
+    assert before != shell("judge", "champion")["bundle"]
