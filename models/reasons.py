@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -155,19 +156,26 @@ class Explainer:
         """A value as a person writes it in the explainer's language."""
         if value is None or isinstance(value, str):
             return value or "?"
-        value = round(value, _STORED_DIGITS)  # as it is stored, so that it is said alike when it is said anew
-        if unit == "money":
-            return format_currency(value, self.currency, locale=self.language)
-        if unit == "days":
-            shown = round(value) if abs(value) >= 10 else round(value, 1)
-            if self.language == "zh":  # Babel's table of units lacks this one
-                return f"{format_decimal(shown, locale='zh')}天"
-            return format_unit(shown, "duration-day", locale=self.language)
-        if unit == "share":
-            return format_percent(value, locale=self.language)
-        digits = 0 if abs(value) >= 10 or float(value).is_integer() else 1
-        digits = 2 if unit == "ratio" and abs(value) < 10 and not float(value).is_integer() else digits
-        return format_decimal(round(value, digits), locale=self.language)
+        stored = round(value, _STORED_DIGITS)  # so that it is said alike when it is said anew
+        return _spoken(stored, unit, self.language, self.currency)
+
+
+@lru_cache(
+    maxsize=1 << 16, typed=True
+)  # a shop's customers share most of what is said of them, and Babel takes its time
+def _spoken(value: float, unit: str, language: str, currency: str) -> str:
+    if unit == "money":
+        return format_currency(value, currency, locale=language)
+    if unit == "days":
+        shown = round(value) if abs(value) >= 10 else round(value, 1)
+        if language == "zh":  # Babel's table of units lacks this one
+            return f"{format_decimal(shown, locale='zh')}天"
+        return format_unit(shown, "duration-day", locale=language)
+    if unit == "share":
+        return format_percent(value, locale=language)
+    digits = 0 if abs(value) >= 10 or float(value).is_integer() else 1
+    digits = 2 if unit == "ratio" and abs(value) < 10 and not float(value).is_integer() else digits
+    return format_decimal(round(value, digits), locale=language)
 
 
 def _absent(value: Any) -> bool:

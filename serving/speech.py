@@ -71,7 +71,7 @@ class Speech:
         if abs(amount) < 1000:
             return self.money(amount, currency)
         digits = 0 if self.language == "en" and 100_000 <= abs(amount) < 1_000_000 else 1
-        return format_compact_currency(amount, currency, locale=self.language, fraction_digits=digits)
+        return format_compact_currency(round(amount), currency, locale=self.language, fraction_digits=digits)
 
     def day(self, day: date | str, length: str = "medium") -> str:
         return format_date(_day(day), length, locale=self.language)

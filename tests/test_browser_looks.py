@@ -206,6 +206,8 @@ def test_hostile_data_are_text_in_the_list(browser: Browser, hostile: ServedShop
         assert [person.customer_id for person in HOSTILE] == listed(page)
         assert page.get_by_role("link", name=SCRIPT).is_visible()
         assert page.locator("main").get_by_text(SCRIPT).count() > len(HOSTILE)
+        everything = page.get_by_role("region", name="Churn list")
+        assert everything.evaluate("(one) => one.scrollWidth <= one.clientWidth")
         cut = page.locator("main table td").evaluate_all(
             "cells => cells.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.outerHTML)"
         )
