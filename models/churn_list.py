@@ -75,6 +75,7 @@ class ListQuery:
 
 
 _SEARCHED = (scores.c.customer_id, scores.c.name)
+_READ_AT_ONCE = 500
 COUNTED = 10_000
 """Up to so many customers a filtered list is counted and ordered in one pass over its index."""
 
@@ -153,12 +154,18 @@ def _told(connection: sa.Connection, number: int, customer_ids: list[str]) -> di
 
 
 def every_row(ledger: Ledger, run: ScoreRun, query: ListQuery, most: int) -> Iterator[tuple[str, str | None]]:
-    """(answer, name) of all that pass the query, at most so many, without holding them in memory."""
-    asked = sa.select(scores.c.answer, scores.c.name).where(*query.conditions(run.number, ledger.engine.dialect.name))
-    with ledger.reading() as connection:
-        streamed = connection.execution_options(yield_per=500)
-        for row in streamed.execute(asked.order_by(*query.order()).limit(most)):
-            yield row.answer, row.name
+    """(answer, name) of all that pass the query, at most so many.
+
+    They are read page by page: whoever is slow to take them holds no connection to the ledger meanwhile.
+    """
+    after, given = None, 0
+    while given < most:
+        page = churn_list(ledger, run, query, min(_READ_AT_ONCE, most - given), after, count_all=False)
+        yield from zip(page.answers, page.names, strict=True)
+        given += len(page.answers)
+        after = page.after
+        if after is None:
+            return
 
 
 def _counted(run: ScoreRun, query: ListQuery) -> int | None:

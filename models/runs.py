@@ -104,7 +104,8 @@ def begun_run(ledger: Ledger, run: ScoreRun) -> Iterator[int]:
             _give_up(ledger, number)
             sweep(ledger, run.shop, run.scored_at)
         raise
-    sweep(ledger, run.shop, run.scored_at)
+    with contextlib.suppress(Refusal):  # the run is complete; who writes to the ledger just now is no reason to deny it
+        sweep(ledger, run.shop, run.scored_at)
 
 
 def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequence[Entry]]) -> None:
@@ -218,6 +219,11 @@ def _latest(shop: str) -> sa.Select[Any]:
     )
 
 
+def _newest_complete(shop: str) -> sa.ScalarSelect[Any]:
+    complete = (score_runs.c.shop == shop, score_runs.c.state == "complete")
+    return sa.select(sa.func.max(score_runs.c.run_id)).where(*complete).scalar_subquery()
+
+
 def latest_run(ledger: Ledger, shop: str) -> ScoreRun:
     """A shop's run of the latest cut-off, of several the one scored last; HF503 where there is none.
 
@@ -236,6 +242,7 @@ def past_runs(ledger: Ledger, shop: str, most: int = 26) -> list[ScoreRun]:
         sa.select(score_runs)
         .where(score_runs.c.shop == shop, score_runs.c.state == "complete")
         .order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc(), score_runs.c.run_id.desc())
+        .limit(4 * most)
     )
     found: dict[date, ScoreRun] = {}
     with ledger.reading() as connection:
@@ -250,7 +257,12 @@ def run_under_way(ledger: Ledger, shop: str, now: datetime) -> ScoreRun | None:
     """The run that is under way at this moment, or None; one begun over three hours ago may have been killed."""
     query = (
         sa.select(score_runs)
-        .where(score_runs.c.shop == shop, score_runs.c.state == "writing", score_runs.c.scored_at >= now - _SHOWN_FOR)
+        .where(
+            score_runs.c.shop == shop,
+            score_runs.c.state == "writing",
+            score_runs.c.scored_at >= now - _SHOWN_FOR,
+            score_runs.c.run_id > sa.func.coalesce(_newest_complete(shop), 0),
+        )
         .order_by(score_runs.c.run_id.desc())
         .limit(1)
     )

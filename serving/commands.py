@@ -63,7 +63,7 @@ def score(
         scored = score_shop(settings, checked, bundle, playbook, day, utc_now(), ledger, done)
     file = churn_list or shop / "churn_list.csv"
     with watch.step("churn list"):
-        rows = write_churn_list(file, all_answers(ledger, scored.number), settings.language)
+        rows = write_churn_list(file, all_answers(ledger, scored.number), settings.language, scored.run.eligible)
     seconds = {**scored.watch.seconds, **watch.seconds}
     show_table("No action, because", ("reason", "customers"), scored.refused.most_common())
     show_table(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from features.catalog import DRIVERS
+from features.refusal import Refusal
 from features.store import written_whole
 
 CHURN_LIST_COLUMNS = (
@@ -49,7 +50,7 @@ def churn_list_row(answer: Mapping[str, Any], language: str) -> dict[str, Any]:
 
 def defused(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula, with an apostrophe before it."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"):
         return f"'{value}"
     return value
 
@@ -67,7 +68,20 @@ def write_rows(target: TextIO, answers: Iterable[str], language: str) -> int:
     return count
 
 
-def write_churn_list(file: Path, answers: Iterable[str], language: str) -> int:
-    """The churn list as a file, in the place of an earlier one; the number of rows."""
-    with written_whole(file) as beside, beside.open("w", newline="", encoding="utf-8-sig") as target:
-        return write_rows(target, answers, language)
+def write_churn_list(file: Path, answers: Iterable[str], language: str, expected: int | None = None) -> int:
+    """The churn list as a file, in the place of an earlier one; the number of rows.
+
+    Raises
+    ------
+    Refusal
+        HF502 where there are not as many rows as expected, since another run has replaced this one; the file stays.
+    """
+    with written_whole(file) as beside:
+        with beside.open("w", newline="", encoding="utf-8-sig") as target:
+            rows = write_rows(target, answers, language)
+        if expected is not None and rows != expected:
+            raise Refusal(
+                "HF502", f"{rows:,} of {expected:,} customers are left in the ledger: another run has replaced this one.",
+                "Its churn list is the one to use; run one at a time.",
+            )  # fmt: skip
+    return rows

@@ -24,6 +24,7 @@ ErrorPage = Callable[[Scope, Refusal, int | None], Response]
 _OURS = (MEDIA_TYPE, "text/html; charset=utf-8")
 _SENDING_SECONDS = 300
 _MOST_FORM_BYTES = 16_384
+_FORM_SECONDS = 2.0
 _ALWAYS = {
     "cache-control": "no-store",  # answers are personal data
     "x-content-type-options": "nosniff",
@@ -207,7 +208,11 @@ class BodyRules:
             address is not None and address.is_page
         ):  # a page takes no body at all
             raise Problem(not_json(f"the content type is {kind[:60]!r}" if kind else "no content type is given"), 415)
-        body = await self._read(receive, _MOST_FORM_BYTES if address is not None and address.form else self.most_bytes)
+        if address is not None and address.form:  # whoever sends one slowly holds a place that others wait for
+            async with asyncio.timeout(_FORM_SECONDS):
+                body = await self._read(receive, _MOST_FORM_BYTES)
+        else:
+            body = await self._read(receive, self.most_bytes)
         if body is None:
             return  # the client has gone
         messages = iter([{"type": "http.request", "body": body, "more_body": False}])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from models.bundle import Bundle
+import numpy as np
+
 from models.runs import ScoreRun
 from models.summary import RISK_BINS
 from serving.charts import Histogram, Lines, Tick, ceiling, histogram, lines
@@ -52,7 +53,7 @@ class RunTold:
     expected: float
     value_at_risk: float
     actual: float | None
-    seen_in_training: bool
+    seen_in_training: bool | None
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,8 @@ class Overview:
     lift: float | None
 
 
-def overview(teller: Teller, runs: Sequence[ScoreRun], card: Bundle | None) -> Overview | None:
-    """The overview of the teller's run among the past ones (oldest first); None where the run has no summary.
-
-    Parameters
-    ----------
-    card
-        The published bundle, whose model card holds the grade.
-    """
+def overview(teller: Teller, runs: Sequence[ScoreRun]) -> Overview | None:
+    """The overview of the teller's run among the past ones (oldest first); None where the run has no summary."""
     summary = teller.run.summary
     if not summary:
         return None
@@ -91,14 +86,14 @@ def overview(teller: Teller, runs: Sequence[ScoreRun], card: Bundle | None) -> O
     customers = total.get("customers", 0)
     told = tuple(_told(run) for run in runs if run.summary)
     matured = [one for one in told if one.run.outcome]
-    fair = [one for one in matured if not one.seen_in_training]
+    fair = [one for one in matured if one.seen_in_training is False]
     newest = (fair or matured)[-1] if matured else None
-    judged = (card.card.get("judged") if card else None) or {}
+    judged = (teller.bundle.card.get("judged") if teller.bundle else None) or {}
     grade = str(judged.get("grade"))
     return Overview(
         total=total,
         churn_rate=total.get("churners", 0.0) / customers if customers else 0.0,
-        risk=_risk(teller, summary["risk"], by.get("band", {})),
+        risk=_risk(teller, summary["risk"]),
         reasons=_groups("reason", by, teller.driver)[:8],
         segments=_groups("segment", by, teller.segment_name),
         quadrants={group.code: group for group in _worded(teller, "value_quadrant", by, QUADRANTS)},
@@ -121,7 +116,7 @@ def _told(run: ScoreRun) -> RunTold:
     everyone = outcome.get("everyone", {})
     return RunTold(
         run, total.get("churners", 0.0) / customers if customers else 0.0, total.get("value_at_risk", 0.0),
-        everyone["actual"] if everyone.get("customers") else None, bool(outcome.get("seen_in_training")),
+        everyone["actual"] if everyone.get("customers") else None, outcome.get("seen_in_training"),
     )  # fmt: skip
 
 
@@ -152,16 +147,14 @@ def _worded(
             for code, (name, meaning) in words.items()]  # fmt: skip
 
 
-def _risk(teller: Teller, counts: Sequence[int], bands: Mapping[str, Tally]) -> Histogram:
-    """The histogram of the churn probability; a bar's colour is the band that most of its customers can be in."""
+def _risk(teller: Teller, counts: Sequence[int]) -> Histogram:
+    """The histogram of the churn probability; a bar's colour is the band of its middle, where the bundle tells bands."""
     say = teller.speech
-    mean = {band: tally["churners"] / tally["customers"] for band, tally in bands.items() if tally["customers"]}
-    kinds, labels = [], []
+    middles = (np.arange(len(counts)) + 0.5) / RISK_BINS
+    kinds = teller.bundle.references.band(middles).tolist() if teller.bundle else ["low"] * len(counts)
+    labels = []
     for i, count in enumerate(counts):
-        low, high = i / RISK_BINS, (i + 1) / RISK_BINS
-        middle = (low + high) / 2
-        kinds.append(min(mean, key=lambda band: abs(mean[band] - middle)) if mean else "low")
-        span = f"{say.percent(low)}–{say.percent(high)}"
+        span = f"{say.percent(i / RISK_BINS)}–{say.percent((i + 1) / RISK_BINS)}"
         labels.append(
             say.plural("%(span)s: %(count)s customer", "%(span)s: %(count)s customers", count, span=span)
         )  # fmt: skip

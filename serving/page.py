@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +54,8 @@ from serving.words import ARMS, BANDS, EVIDENCE, FIELDS, GRADES, QUADRANTS, STAG
 log = logging.getLogger("bentoml.holdfast")
 MOST_EXPORTED = {"csv": 50_000, "json": 50_000, "xlsx": 10_000}
 _AT_ONCE = 200
+_WORKBOOKS_AT_ONCE = 2
+_WAIT_SECONDS = 3
 Handler = Callable[[Visit], Response]
 
 
@@ -62,6 +65,7 @@ class Pages:
     def __init__(self, present: Callable[[], Present], now: Callable[[], datetime]) -> None:
         self._present = present
         self._now = now
+        self._turns = threading.BoundedSemaphore(_WORKBOOKS_AT_ONCE)
 
     def overview(self, visit: Visit) -> Response:
         """How many are leaving, why, and whether the model was right."""
@@ -71,7 +75,7 @@ class Pages:
         return visit.page(
             "overview.html",
             **self._around(teller),
-            shown=overview(teller, runs, present.follower.bundle),
+            shown=overview(teller, runs),
             grades=GRADES,
         )
 
@@ -104,7 +108,12 @@ class Pages:
                 return StreamingResponse(_csv(rows, headings), headers=headers, media_type="text/csv; charset=utf-8")
             case "json":
                 return StreamingResponse(_json(rows), headers=headers, media_type="application/json")
-        content = workbook(EXPORTED, headings, rows, teller.speech.text("Churn list"))
+        if not self._turns.acquire(timeout=_WAIT_SECONDS):
+            raise Refusal("HF612", "as many workbooks as can be are being made.", "Try again in a moment.")
+        try:
+            content = workbook(EXPORTED, headings, rows, teller.speech.text("Churn list"))
+        finally:
+            self._turns.release()
         return Response(content, headers=headers, media_type=_XLSX)
 
     def customer(self, visit: Visit) -> Response:
@@ -119,7 +128,8 @@ class Pages:
         answer = json.loads(text)
         dossier = dossier_of(present.ledger, run.number, customer) or {}
         runs = past_runs(present.ledger, present.shop.name)
-        past = past_scores(present.ledger, [one.number for one in runs], customer)
+        of_past = [one.number for one in runs] if answer["relationship"] else []  # not of whoever objects to profiling
+        past = past_scores(present.ledger, of_past, customer)
         happened = events(teller, dossier, past)
         asked = {name: visit.request.query_params.getlist(name) for name in visit.request.query_params}
         tried = None
@@ -127,7 +137,7 @@ class Pages:
             tried = what_if(teller.bundle, dossier["vector"], asked, teller.explainer, visit.speech)
         return visit.page(
             "customer.html", **self._around(teller), answer=answer, name=name_of(present.ledger, run.number, customer),
-            pushes=pushes(teller, answer), usual=usual_probability(answer), facts=facts(teller, answer),
+            pushes=pushes(teller, answer), usual=usual_probability(answer), no_risk=teller.why_not("not_eligible" if answer["relationship"] else "opted_out"), facts=facts(teller, answer),
             history=history(teller, past), events=happened[:SHOWN_EVENTS], more_events=len(happened) - SHOWN_EVENTS,
             life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,
             bands=BANDS, arms=ARMS, evidence_word=evidence_word,
@@ -145,7 +155,7 @@ class Pages:
 
     def _teller(self, visit: Visit) -> Teller:
         present = self._present()
-        run = present.run()
+        run = present.run(again=True)
         return Teller(run, visit.speech, present.bundle_of(run))
 
     def _around(self, teller: Teller) -> dict[str, Any]:

@@ -116,11 +116,11 @@ def _entries(
         yield [
             Entry(
                 answer,
-                names.get(answer["customer_id"]),
-                dossier(
-                    scores.X[i],
-                    considered(playbook, every[start + i], of_chunk[i]),
-                    {} if scores.opted_out[i] else events[answer["customer_id"]],
+                None if scores.opted_out[i] else names.get(answer["customer_id"]),
+                None  # of whoever objects to being profiled
+                if scores.opted_out[i]
+                else dossier(
+                    scores.X[i], considered(playbook, every[start + i], of_chunk[i]), events[answer["customer_id"]]
                 ),
             )
             for i, answer in enumerate(found)

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+os.environ["FORWARDED_ALLOW_IPS"] = (
+    os.environ.get("HOLDFAST_TRUSTED_PROXIES") or "nobody"
+)  # uvicorn trusts this machine
 os.environ["BENTOML_DO_NOT_TRACK"] = "true"  # before BentoML is imported, and for all processes it starts
 
 import bentoml
@@ -21,7 +24,6 @@ from bentoml._internal.utils.analytics import usage_stats
 from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from models.ledger import utc_now
 from models.sessions import Session, session_of
@@ -156,7 +158,6 @@ def _not_a_clients_mistake(record: logging.LogRecord) -> bool:
 
 
 _layers: Any = Holdfast  # BentoML's decorator has made a Service of the class; outermost first
-_layers.add_asgi_middleware(ProxyHeadersMiddleware, trusted_hosts=os.environ.get("HOLDFAST_TRUSTED_PROXIES", ""))
 _layers.add_asgi_middleware(Guard, deadline_seconds=DEADLINE_SECONDS, at_once=64, error_page=error_for)
 _layers.add_asgi_middleware(Access, keyring=keyring, session=session)
 _layers.add_asgi_middleware(BodyRules, most_bytes=MOST_BYTES)

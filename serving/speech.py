@@ -70,7 +70,7 @@ class Speech:
         """For headlines: three digits and the order of magnitude."""
         if abs(amount) < 1000:
             return self.money(amount, currency)
-        digits = 0 if self.language == "en" and 100_000 <= abs(amount) < 1_000_000 else 1
+        digits = 0 if self.language == "en" and 100_000 <= abs(amount) < 999_500 else 1
         return format_compact_currency(round(amount), currency, locale=self.language, fraction_digits=digits)
 
     def day(self, day: date | str, length: str = "medium") -> str:

@@ -1,4 +1,4 @@
-"""Every address but the probes and the page needs a key, and each key opens only what its scopes say."""
+"""Programs need a key for every address but the probes, and it opens what its scopes say; pages need a session."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pytest
 from running_service import ServedShop, eventually
 
 from models.keys import create_key, list_keys, revoke_key
-from serving.addresses import ADDRESSES, ANY_KEY, OPEN, Address
+from serving.addresses import ADDRESSES, ANY_KEY, OPEN, SIGNED_IN, Address
 
 pytestmark = pytest.mark.slow
 
-CLOSED = [address for address in ADDRESSES if address.scope != OPEN]
+CLOSED = [address for address in ADDRESSES if address.scope not in (OPEN, SIGNED_IN)]
+PAGES = [address for address in ADDRESSES if address.scope == SIGNED_IN]
 
 
 def path_of(address: Address) -> str:
@@ -32,6 +33,18 @@ def test_without_a_key_nothing_opens(served: ServedShop, address: Address) -> No
     assert "HF601" == answer.json()["code"]
     assert "an API key is needed." == answer.json()["detail"]
     assert "Bearer" == answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("address", PAGES, ids=lambda address: address.path)
+def test_no_key_opens_a_page_and_whoever_has_no_session_is_sent_to_sign_in(
+    served: ServedShop, address: Address
+) -> None:
+    with served.client() as client:
+        answer = client.get(path_of(address))
+
+    assert 303 == answer.status_code
+    assert answer.headers["location"].partition("?")[0] == "/sign-in"
+    assert "" == answer.text
 
 
 @pytest.mark.parametrize("given", ["wrong", "hf_" + "A" * 43, "schlüssel"])
@@ -57,8 +70,8 @@ def test_a_scope_opens_its_own_addresses_only(served: ServedShop, address: Addre
         assert f"this key does not have the scope '{address.scope}'." == answer.json()["detail"]
 
 
-def test_probes_and_page_are_open(served: ServedShop) -> None:
-    for path in ("/livez", "/readyz", "/healthz", "/"):
+def test_probes_and_the_way_in_are_open(served: ServedShop) -> None:
+    for path in ("/livez", "/readyz", "/healthz", "/sign-in"):
         assert 200 == httpx.get(served.url + path).status_code
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pages_by_hand import CUTOFF, LABELS, entry, run_of
 
+from models.bundle import References
 from models.runs import Entry, ScoreRun
 from models.summary import RISK_BINS, Summary
 from serving.charts import ceiling, histogram, lines, strip
@@ -51,7 +52,7 @@ def outcome(actual: float, seen: bool | None = False, customers: int = 10) -> di
 
 def told(*runs: ScoreRun, language: str = "en", card: Any = None) -> Overview:
     """The overview of the last of these runs."""
-    found = overview(Teller(runs[-1], speech(language), None), runs, card)
+    found = overview(Teller(runs[-1], speech(language), card), runs)
     assert found is not None
     return found
 
@@ -61,6 +62,10 @@ class Judged:
     """A bundle as far as the overview looks at it."""
 
     card: Mapping[str, Any]
+
+    @property
+    def references(self) -> References:
+        return References({}, (0.0, 1.0), (0.2, 0.5), 0.1)
 
 
 def days_ago(days: int) -> date:
@@ -102,7 +107,7 @@ def test_every_tier_and_quadrant_is_there_even_where_nobody_is_in_it() -> None:
 
 
 def test_the_risk_is_spread_over_its_bins() -> None:
-    bars = told(run(*PEOPLE)).risk.bars
+    bars = told(run(*PEOPLE), card=Judged({})).risk.bars
 
     assert RISK_BINS == len(bars)
     assert {0: "low", 8: "medium", 16: "high"} == {k: bar.kind for k, bar in enumerate(bars) if bar.height}
@@ -119,7 +124,7 @@ def test_an_overview_is_told_in_the_readers_language() -> None:
 
 
 def test_a_run_of_an_older_version_has_no_overview() -> None:
-    assert overview(Teller(run_of(PEOPLE), speech("en"), None), [], None) is None
+    assert overview(Teller(run_of(PEOPLE), speech("en"), None), []) is None
 
 
 @pytest.mark.parametrize("people", [(), (entry("gone", None),), (entry("a", 0.0, reasons=[], value_at_risk=0.0),)])
@@ -205,7 +210,7 @@ def test_where_no_label_was_known_nothing_is_said_to_have_come() -> None:
 # ---- the model ------------------------------------------------------------------------------------------------------
 
 
-def test_the_grade_and_the_lift_are_those_of_the_published_bundle() -> None:
+def test_the_grade_and_the_lift_are_those_of_the_bundle_that_scored() -> None:
     card = Judged({"judged": {"grade": "B", "models": {"holdfast": {"lift_at_10": {"value": 3.2}}}}})
     found = told(run(*PEOPLE), card=card)
 

@@ -63,6 +63,13 @@ def test_without_its_bundle_a_sentence_is_told_as_it_was_stored() -> None:
     assert [] == teller("zh").features(reason)
 
 
+def test_in_the_language_of_the_run_a_sentence_is_told_as_it_was_stored(trained: Trained) -> None:
+    """Though a later version may word it otherwise."""
+    [reason] = answer(reasons=[{**answer()["reasons"][0], "sentence": "Not seen for 23 days."}])["reasons"]
+
+    assert "Not seen for 23 days." == teller("en", bundle=trained.bundle).sentence(reason)
+
+
 def test_with_its_bundle_it_is_told_anew(trained: Trained) -> None:
     [reason] = answer()["reasons"]
 

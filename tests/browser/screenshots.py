@@ -84,10 +84,11 @@ def main() -> None:
     if not (served.shop / "shop.toml").exists() or not served.store.bundles.exists():
         raise SystemExit(f"there is no demo shop in {served.shop}; run: make demo SERVE=no")
     with someone(served) as token, running(served), chromium() as browser:
-        for picture in PICTURED:
-            file = PICTURES / f"{picture.name}.png"
-            write(file, taken(browser, served.url, token, picture))
-            sys.stderr.write(f"{file.relative_to(ROOT)}  {file.stat().st_size:,} bytes\n")
+        pictures = {picture.name: taken(browser, served.url, token, picture) for picture in PICTURED}
+    for name, png in pictures.items():  # where one cannot be taken, all stay as they were
+        file = PICTURES / f"{name}.png"
+        write(file, png)
+        sys.stderr.write(f"{file.relative_to(ROOT)}  {file.stat().st_size:,} bytes\n")
 
 
 @contextmanager
