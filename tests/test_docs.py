@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -23,6 +24,8 @@ from training.study import Study
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PICTURES = ROOT / "tests" / "browser" / "pictures"
 SOURCES = [p for room in ("features", "models", "training", "serving") for p in (ROOT / room).rglob("*.py")]
 SOURCES.append(ROOT / "holdfast.py")
 GROUPS = ("keys", "users")
@@ -61,6 +64,55 @@ def test_every_command_but_the_lasting_ones_speaks_json() -> None:
 @pytest.mark.parametrize("address", [a for a in ADDRESSES if a.listed], ids=lambda a: f"{a.method} {a.path}")
 def test_every_address_is_in_the_readme(address) -> None:
     assert address.path in README
+
+
+SENT_ONLY = {"/sign-out", "/language"}  # forms that every page has, not pages to open
+
+
+@pytest.mark.parametrize("path", [a.path for a in ADDRESSES if a.is_page and a.path not in SENT_ONLY])
+def test_every_page_that_people_open_is_in_the_readme(path: str) -> None:
+    assert f"| `{path}` |" in README
+
+
+def test_every_picture_is_in_the_readme_and_every_picture_of_the_readme_is_there() -> None:
+    named = set(re.findall(r"tests/browser/pictures/(\w+\.png)", README))
+
+    assert {file.name for file in PICTURES.iterdir()} == named
+    assert [file.name for file in PICTURES.iterdir() if file.stat().st_size >= 250_000] == []
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", README + CONTRIBUTING, flags=re.DOTALL))
+def test_every_setting_that_is_shown_can_be_used(block: str) -> None:
+    """A piece of shop.toml, study.toml or playbook.toml, by what is in it."""
+    shown = tomllib.loads(block)
+    if "files" in shown:
+        assert Shop.model_validate(shown).tables
+    elif "actions" in shown:
+        whole = tomllib.loads((ROOT / "models" / "playbook.toml").read_text(encoding="utf-8"))
+        assert Playbook.model_validate({**whole, **shown})
+    else:
+        assert Study.model_validate(shown) != Study()
+
+
+def test_the_family_that_is_shown_can_be_declared() -> None:
+    [block] = re.findall(r"```python\n(.*?)```", CONTRIBUTING, flags=re.DOTALL)
+    declared: dict[str, Any] = {}
+    exec(block, declared)
+
+    assert [feature.name for feature in declared["CHANNEL"].features] == ["channels_91d"]
+
+
+SHOWN_AS_EXAMPLE = {"features/behavior/channel.py", "serving/pages/actions.html"}
+
+
+@pytest.mark.parametrize("text", [README, CONTRIBUTING], ids=["README", "CONTRIBUTING"])
+def test_every_file_that_is_named_is_there(text: str) -> None:
+    rooms = "features|models|training|serving|notebooks|tests"
+    named = set(re.findall(rf"\b(?:{rooms})/[\w/]+\.\w+", text)) - SHOWN_AS_EXAMPLE
+    linked = {link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
+
+    assert len(named | linked) > 5
+    assert [name for name in sorted(named | linked) if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("code", CODES)

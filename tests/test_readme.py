@@ -1,4 +1,4 @@
-"""The README's commands run as they stand, one after the other, in an empty folder."""
+"""The README's commands and its Python run as they stand, one after the other, in an empty folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_there_is_something_to_run() -> None:
+    assert {"sh", "python"} == {language for language, _ in BLOCKS}
+
+
+def as_commands(language: str, block: str) -> str:
+    """A block for the shell: its commands, or its Python as a person would paste it."""
+    return block if language == "sh" else f"echo\npython - <<'END'\n{block}END\n"
 
 
 def test_the_blocks_run(tmp_path: Path) -> None:
@@ -27,7 +37,9 @@ def test_the_blocks_run(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # the trap ends the service, whatever happened before
-    script = "set -euo pipefail\ntrap 'kill $(jobs -p) && wait' EXIT\n" + "\n".join(BLOCKS)
+    script = "set -euo pipefail\ntrap 'kill $(jobs -p) && wait' EXIT\n" + "\n".join(
+        as_commands(*block) for block in BLOCKS
+    )
     script = script.replace("3000", str(port)).replace("\ncurl ", "\necho; curl --fail-with-body ")
     environment = {
         **os.environ, "HOLDFAST_STORE": str(tmp_path / "store"),
@@ -45,3 +57,7 @@ def test_the_blocks_run(tmp_path: Path) -> None:
     assert 5 == len(churn_list["customers"])
     assert "C01886" == explanation["customer_id"]
     assert ("new one", True) == (fresh["customer_id"], fresh["eligible"])
+    told = [line.split(" | ") for line in done.stdout.splitlines() if " | " in line]
+    assert len(told) > 20, "the Python asks for more than one page"
+    assert {5} == {len(parts) for parts in told}
+    assert all(parts[0].startswith("C") and parts[4].endswith(".") for parts in told)
