@@ -24,6 +24,7 @@ from models.churn_list import SORTS
 pytestmark = pytest.mark.slow
 
 MOST_SECONDS = 0.3
+MOST_SEARCHING_SECONDS = 1.0  # a search reads the names of all
 MOST_BYTES = 600 * 2**20
 
 
@@ -127,7 +128,8 @@ def test_every_list_is_there_at_once(million: ServedShop, client: httpx.Client, 
 
     assert (address == "/" or "no" in name.split()) != bool(found)
     # where others use the processor too, one waits longer than it takes
-    assert min(waited, computed) < MOST_SECONDS, f"{name}: {1000 * waited:.0f} ms, {1000 * computed:.0f} of computing"
+    most = MOST_SEARCHING_SECONDS if "q=" in address else MOST_SECONDS
+    assert min(waited, computed) < most, f"{name}: {1000 * waited:.0f} ms, {1000 * computed:.0f} of computing"
 
 
 def test_a_million_are_counted_and_shown_by_rank(client: httpx.Client) -> None:

@@ -15,6 +15,11 @@ for (const form of document.querySelectorAll("form.filters")) {
     }
   });
 }
+for (const usual of document.querySelectorAll(".what-if input[name=usual]")) {
+  usual.addEventListener("change", () => {
+    for (const field of usual.closest("fieldset").querySelectorAll("input[type=number]")) field.disabled = usual.checked;
+  });
+}
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());
