@@ -128,6 +128,8 @@ def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequen
     same = (score_runs.c.shop == run.shop, score_runs.c.cutoff == run.cutoff, score_runs.c.bundle == run.bundle)
     completed = {"state": "complete", "summary": content, "customers": run.customers, "eligible": run.eligible}
     with ledger.writing() as connection:
+        # of two that end together the second waits here, and finds the first one complete
+        connection.execute(sa.select(score_runs.c.run_id).where(*same).with_for_update())
         connection.execute(
             sa.update(score_runs).where(*same, score_runs.c.state == "complete").values(state="superseded")
         )
