@@ -178,6 +178,11 @@ def _spoken(value: float, unit: str, language: str, currency: str) -> str:
     return format_decimal(round(value, digits), locale=language)
 
 
+def raising(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Of an answer's reasons the strongest three that push towards leaving, the strongest first."""
+    return [reason for reason in answer["reasons"] if reason["push"] > 0][:3]
+
+
 def _absent(value: Any) -> bool:
     return value is None or value != value  # NaN is what differs from itself
 

@@ -17,8 +17,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.raw_values import LONGEST_ID
 from features.refusal import Refusal
 from models.ledger import Ledger, dossiers, score_runs, scores
+from models.reasons import raising
 from models.summary import Summary
 
 _GIVEN_UP_AFTER = timedelta(days=1)
@@ -179,8 +181,7 @@ def _score_row(number: int, entry: Entry) -> dict[str, Any]:
     answer = entry.answer
     probability = answer["churn_probability"]
     words = answer["relationship"] or {"tier": "", "value_quadrant": ""}
-    raising = [reason["driver"] for reason in answer["reasons"] if reason["push"] > 0]
-    raising += ["", "", ""]
+    drivers = [*(reason["driver"] for reason in raising(answer)), "", "", ""]
     decision = answer["decision"]
     kept = ("action", "arm", "propensity", "expected_net_value", "cost", "evidence", "why_not", "withheld")
     return {
@@ -196,9 +197,9 @@ def _score_row(number: int, entry: Entry) -> dict[str, Any]:
         "value_quadrant": words["value_quadrant"],
         "lifetime_value": (answer["lifetime_value"] or {"mean": 0.0})["mean"],
         "value_at_risk": 0.0 if probability is None else round(answer["value_at_risk"], 2),
-        "reason_1": raising[0],
-        "reason_2": raising[1],
-        "reason_3": raising[2],
+        "reason_1": drivers[0],
+        "reason_2": drivers[1],
+        "reason_3": drivers[2],
         **{key: decision[key] for key in kept},
         "answer": _json(answer),
     }
@@ -289,7 +290,9 @@ _ANSWER_OF = sa.select(scores.c.answer).where(
 
 
 def answer_of(ledger: Ledger, number: int, customer_id: str) -> str | None:
-    """The stored answer of one customer as JSON text, or None."""
+    """The stored answer of one customer as JSON text, or None; what cannot be an id, no database is asked for."""
+    if len(customer_id) > LONGEST_ID or "\0" in customer_id:
+        return None
     with ledger.reading() as connection:
         return connection.execute(_ANSWER_OF, {"run": number, "customer": customer_id}).scalar()
 

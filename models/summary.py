@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from models.reasons import raising
+
 RISK_BINS = 20
 """Equal bins of the churn probability, from 0 to 1."""
 
@@ -62,11 +64,11 @@ def _facets(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "segment", answer["segment"]["id"]
     for name in ("tier", "value_quadrant", "state", "stage"):
         yield name, words[name]
-    raising = [reason["driver"] for reason in answer["reasons"] if reason["push"] > 0][:3]
-    for driver in raising:
+    drivers = [reason["driver"] for reason in raising(answer)]
+    for driver in drivers:
         yield "reason", driver
-    if raising:
-        yield "first_reason", raising[0]
+    if drivers:
+        yield "first_reason", drivers[0]
     yield "action", decision["action"]
     yield "arm", decision["arm"]
     if decision["why_not"]:

@@ -1,4 +1,4 @@
-"""Charts: where the marks of a picture lie. Templates draw them as SVG (pages/charts.html); nothing is drawn by scripts.
+"""Charts: where the marks of a picture lie. Templates draw them as SVG (pages/parts.html); nothing is drawn by scripts.
 
 All lengths are units of the picture's own box, which scales with the page.
 """

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from features.catalog import DRIVERS
 from features.refusal import Refusal
 from features.store import written_whole
+from models.reasons import raising
 
 CHURN_LIST_COLUMNS = (
     "customer_id", "churn_probability", "band", "percentile", "segment", "tier", "value_quadrant", "lifetime_value",
@@ -20,11 +21,11 @@ CHURN_LIST_COLUMNS = (
 
 def churn_list_row(answer: Mapping[str, Any], language: str) -> dict[str, Any]:
     """An answer as a row of the churn list; reasons are those that push towards leaving, in words."""
-    spoken = [
-        f"{getattr(DRIVERS[reason['driver']], language)}: {reason['sentence']}"
-        for reason in answer["reasons"]
-        if reason["push"] > 0
-    ] + ["", "", ""]
+    spoken = [f"{getattr(DRIVERS[reason['driver']], language)}: {reason['sentence']}" for reason in raising(answer)] + [
+        "",
+        "",
+        "",
+    ]
     decision = answer["decision"]
     row = {
         "customer_id": answer["customer_id"],

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import QueryParams
 
 from models.churn_list import SORTS, ListPage, ListQuery
+from models.reasons import raising
 from serving.messages import ChurnListQuery, Named
 from serving.problems import invalid_query
 from serving.speech import N_
@@ -83,10 +84,9 @@ class Row:
 
 def row_of(teller: Teller, answer: Mapping[str, Any], name: str | None) -> Row:
     """A row in the teller's language."""
-    raising = [reason for reason in answer["reasons"] if reason["push"] > 0][:3]
     return Row(
         answer, name or "", customer_address(answer["customer_id"]), teller.segment(answer), teller.decided(answer),
-        tuple((teller.driver(reason["driver"]), teller.sentence(reason)) for reason in raising),
+        tuple((teller.driver(reason["driver"]), teller.sentence(reason)) for reason in raising(answer)),
     )  # fmt: skip
 
 

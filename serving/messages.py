@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from features.catalog import DRIVERS
-from features.raw_values import LARGEST_NUMBER
+from features.raw_values import LARGEST_NUMBER, LONGEST_ID
 from models.churn_list import SORTS
 from models.relationship import QUADRANTS, TIERS
 
@@ -51,7 +51,6 @@ def _without_nul(text: str) -> str:
     return text
 
 
-LONGEST_ID = 256
 Id = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_ID), AfterValidator(_without_nul)
 ]
