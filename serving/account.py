@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from models.sessions import LockedOut, Session, sign_in, sign_out
 from serving.page import page_route
 from serving.present import Present
 from serving.speech import LANGUAGES
+from serving.turns import Turns
 from serving.visit import LANGUAGE_COOKIE, Visit, inside
 
 _A_YEAR_HOURS = 365 * 24
@@ -28,7 +28,7 @@ class Account:
     def __init__(self, present: Callable[[], Present], now: Callable[[], datetime]) -> None:
         self._present = present
         self._now = now
-        self._turns = threading.BoundedSemaphore(_PASSWORDS_AT_ONCE)
+        self._turns = Turns(_PASSWORDS_AT_ONCE, _WAIT_SECONDS)
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -58,12 +58,8 @@ class Account:
 
     def _checked(self, visit: Visit, login: str, password: str) -> tuple[str, Session]:
         """A session for who knows the password; HF612 where too many are being checked."""
-        if not self._turns.acquire(timeout=_WAIT_SECONDS):
-            raise Refusal("HF612", "as many passwords as can be are being checked.", "Try again in a moment.")
-        try:
+        with self._turns.taken("as many passwords as can be are being checked."):
             return sign_in(self._present().ledger, login, password, visit.address, self._now())
-        finally:
-            self._turns.release()
 
     def _form(self, visit: Visit, wanted: str, refusal: Refusal | None = None, login: str = "") -> Response:
         minutes = refusal.minutes if isinstance(refusal, LockedOut) else 0

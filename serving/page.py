@@ -9,7 +9,6 @@ import csv
 import io
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +45,7 @@ from serving.present import Present
 from serving.problems import request_id, status_of
 from serving.spreadsheet import workbook
 from serving.telling import Teller
+from serving.turns import Turns
 from serving.visit import ASSETS, PAGES, Visit
 from serving.what_if import what_if
 from serving.words import ARMS, BANDS, EVIDENCE, FIELDS, QUADRANTS, STAGES, STATES, TIERS, evidence_word
@@ -64,7 +64,7 @@ class Pages:
     def __init__(self, present: Callable[[], Present], now: Callable[[], datetime]) -> None:
         self._present = present
         self._now = now
-        self._turns = threading.BoundedSemaphore(_WORKBOOKS_AT_ONCE)
+        self._turns = Turns(_WORKBOOKS_AT_ONCE, _WAIT_SECONDS)
 
     def overview(self, visit: Visit) -> Response:
         """How many are leaving, why, and whether the model was right."""
@@ -106,12 +106,8 @@ class Pages:
                 return StreamingResponse(_csv(rows, headings), headers=headers, media_type="text/csv; charset=utf-8")
             case "json":
                 return StreamingResponse(_json(rows), headers=headers, media_type="application/json")
-        if not self._turns.acquire(timeout=_WAIT_SECONDS):
-            raise Refusal("HF612", "as many workbooks as can be are being made.", "Try again in a moment.")
-        try:
+        with self._turns.taken("as many workbooks as can be are being made."):
             content = workbook(EXPORTED, headings, rows, teller.speech.text("Churn list"))
-        finally:
-            self._turns.release()
         return Response(content, headers=headers, media_type=_XLSX)
 
     def customer(self, visit: Visit) -> Response:
