@@ -213,13 +213,16 @@ def _json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _latest(shop: str) -> sa.Select[Any]:
+def _by_falling_cutoff(shop: str) -> sa.Select[Any]:
     return (
         sa.select(score_runs)
         .where(score_runs.c.shop == shop, score_runs.c.state == "complete")
         .order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc(), score_runs.c.run_id.desc())
-        .limit(1)
     )
+
+
+def _latest(shop: str) -> sa.Select[Any]:
+    return _by_falling_cutoff(shop).limit(1)
 
 
 def _newest_complete(shop: str) -> sa.ScalarSelect[Any]:
@@ -241,18 +244,25 @@ def latest_run(ledger: Ledger, shop: str) -> ScoreRun:
 
 def past_runs(ledger: Ledger, shop: str, most: int = 26) -> list[ScoreRun]:
     """A shop's complete runs, oldest first: of each cut-off the one scored last, of the latest cut-offs so many."""
-    query = (
-        sa.select(score_runs)
-        .where(score_runs.c.shop == shop, score_runs.c.state == "complete")
-        .order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc(), score_runs.c.run_id.desc())
-        .limit(4 * most)
-    )
-    found: dict[date, ScoreRun] = {}
+    return [_run(row) for row in _newest_of_each_cutoff(ledger, shop, most, score_runs.columns)]
+
+
+def past_numbers(ledger: Ledger, shop: str, most: int = 26) -> list[int]:
+    """The numbers of `past_runs`, without reading the rest of them."""
+    columns = (score_runs.c.run_id, score_runs.c.cutoff)
+    return [row.run_id for row in _newest_of_each_cutoff(ledger, shop, most, columns)]
+
+
+def _newest_of_each_cutoff(
+    ledger: Ledger, shop: str, most: int, columns: Iterable[sa.ColumnElement[Any]]
+) -> list[sa.Row[Any]]:
+    query = _by_falling_cutoff(shop).with_only_columns(*columns).limit(4 * most)
+    found: dict[date, sa.Row[Any]] = {}
     with ledger.reading() as connection:
         for row in connection.execute(query):
             if row.cutoff not in found and len(found) == most:
                 break
-            found.setdefault(row.cutoff, _run(row))
+            found.setdefault(row.cutoff, row)
     return list(found.values())[::-1]
 
 

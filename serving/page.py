@@ -23,7 +23,7 @@ from starlette.types import Scope
 from features.refusal import Refusal
 from models.churn_list import churn_list, every_row
 from models.dossier import dossier_of, name_of, past_scores
-from models.runs import answer_of, past_runs, run_under_way
+from models.runs import answer_of, past_numbers, past_runs, run_under_way
 from serving.customer_view import SHOWN_EVENTS, considered, events, facts, history, life, pushes, usual_probability
 from serving.exports import defused
 from serving.guard import kind_and_place
@@ -120,8 +120,8 @@ class Pages:
             raise Refusal("HF603", "no such customer in the latest score run.", "Look for the customer in the list.")
         answer = json.loads(text)
         dossier = dossier_of(present.ledger, run.number, customer) or {}
-        runs = past_runs(present.ledger, present.shop.name)
-        of_past = [one.number for one in runs] if answer["relationship"] else []  # not of whoever objects to profiling
+        profiled = answer["relationship"] is not None  # nothing of the past is shown of whoever objects to it
+        of_past = past_numbers(present.ledger, present.shop.name) if profiled else []
         past = past_scores(present.ledger, of_past, customer)
         happened = events(teller, dossier, past)
         asked = {name: visit.request.query_params.getlist(name) for name in visit.request.query_params}
@@ -130,7 +130,7 @@ class Pages:
             tried = what_if(teller.bundle, dossier["vector"], asked, teller.explainer, visit.speech)
         return visit.page(
             "customer.html", **self._around(teller), answer=answer, name=name_of(present.ledger, run.number, customer),
-            pushes=pushes(teller, answer), usual=usual_probability(answer), no_risk=teller.why_not("not_eligible" if answer["relationship"] else "opted_out"), facts=facts(teller, answer),
+            pushes=pushes(teller, answer), usual=usual_probability(answer), no_risk=teller.why_not("not_eligible" if profiled else "opted_out"), facts=facts(teller, answer),
             history=history(teller, past), events=happened[:SHOWN_EVENTS], more_events=len(happened) - SHOWN_EVENTS,
             life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,
             bands=BANDS, arms=ARMS, evidence_word=evidence_word,
