@@ -220,6 +220,28 @@ def test_no_template_says_anything_in_one_language_only(template: Path) -> None:
     assert set() == found, f"{template.name} says {found} without _()"
 
 
+def said_in_templates() -> list[str]:
+    """The English texts that templates translate, singulars and plurals alike."""
+    found = set()
+    for template in PAGES.glob("*.html"):
+        tree = Environment(extensions=["jinja2.ext.i18n"]).parse(template.read_text(encoding="utf-8"))
+        for call in tree.find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name in TRANSLATING:
+                found |= {one.value for one in call.args[:2] if isinstance(one, nodes.Const)}
+    return sorted(found)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_of_a_template_can_be_said(language: str) -> None:
+    """Templates fill every text in, so that a per cent sign which is none of its placeholders must stand twice."""
+    texts = said_in_templates()
+
+    assert len(texts) > 100
+    for text in texts:
+        values = dict.fromkeys(re.findall(r"%\((\w+)\)s", text), "1")
+        assert speech(language).translations.gettext(text) % values
+
+
 def test_a_text_without_its_translation_would_be_found(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(
         '<p title="Tip">Hello {{ _("there") }}</p>{{ "Good day" if x == "HF603" }}', encoding="utf-8"
