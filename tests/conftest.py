@@ -19,6 +19,7 @@ from features.console import Stopwatch
 from features.example_shop import ExampleShop, simulate, write_example_shop
 from features.shop import Shop, read_shop
 from features.store import Store
+from models.ledger import Ledger
 from training.study import Study
 from training.train import Trained, fit_bundle
 
@@ -114,6 +115,15 @@ def bento(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(tmp_path: Path) -> Store:
     """An empty store."""
     return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger of this version."""
+    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    made.migrate()
+    yield made
+    made.close()
 
 
 Rows = Iterable[Mapping[str, Any]]

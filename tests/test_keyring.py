@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -38,14 +37,6 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Reading:
     found = Reading()
     monkeypatch.setattr(access, "keys_in_force", found)
     return found
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    made.migrate()
-    yield made
-    made.close()
 
 
 def later(keyring: Keyring, seconds: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,14 +11,6 @@ import pytest
 from features.refusal import Refusal
 from models.keys import create_key, key_digest, keys_in_force, list_keys, revoke_key
 from models.ledger import Ledger
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    made.migrate()
-    yield made
-    made.close()
 
 
 def test_a_key_is_kept_as_a_hash_only(ledger: Ledger, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import math
 import sqlite3
 import unicodedata
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -37,14 +36,6 @@ from models.people import (
 
 NOW = datetime(2024, 5, 1, 6)
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    made.migrate()
-    yield made
-    made.close()
 
 
 def kept(ledger: Ledger, login: str) -> str:
