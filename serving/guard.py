@@ -196,23 +196,17 @@ class BodyRules:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         address = address_of(scope["path"])
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if address is not None and address.form:
-            if kind != "application/x-www-form-urlencoded":
-                raise Problem(
-                    Refusal("HF616", "the form is not sent as the page sends it.", "Open the page again."), 415
-                )
-        elif kind != "application/json" and not (
-            address is not None and address.is_page
-        ):  # a page takes no body at all
+        is_form = address is not None and address.form
+        takes_none = address is not None and address.is_page and not is_form
+        kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+        if is_form and kind != "application/x-www-form-urlencoded":
+            raise Problem(Refusal("HF616", "the form is not sent as the page sends it.", "Open the page again."), 415)
+        if not is_form and not takes_none and kind != "application/json":
             raise Problem(not_json(f"the content type is {kind[:60]!r}" if kind else "no content type is given"), 415)
-        if address is not None and address.form:  # whoever sends one slowly holds a place that others wait for
-            async with asyncio.timeout(_FORM_SECONDS):
-                body = await self._read(receive, _MOST_FORM_BYTES)
-        else:
-            body = await self._read(receive, self.most_bytes)
+        # whoever sends a form slowly holds a place that others wait for
+        async with asyncio.timeout(_FORM_SECONDS if is_form else None):
+            body = await self._read(receive, _MOST_FORM_BYTES if is_form else self.most_bytes)
         if body is None:
             return  # the client has gone
         messages = iter([{"type": "http.request", "body": body, "more_body": False}])

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.datastructures import QueryParams
 
 from models.churn_list import SORTS, ListPage, ListQuery
 from models.reasons import raising
 from serving.messages import ChurnListQuery, Named
-from serving.problems import invalid_query
+from serving.problems import valid_query
 from serving.speech import N_
 from serving.telling import Teller
 from serving.words import FACETS, FIELDS
@@ -64,10 +64,7 @@ def page_query(given: QueryParams) -> PageQuery:
     asked: dict[str, Any] = {name: value for name, value in given.items() if value != ""}
     if "columns" in asked:
         asked["columns"] = list(dict.fromkeys(given.getlist("columns")))
-    try:
-        return PageQuery.model_validate(asked)
-    except ValidationError as error:
-        raise invalid_query(error.errors(include_url=False, include_context=False, include_input=False)) from None
+    return valid_query(PageQuery, asked)
 
 
 @dataclass(frozen=True)

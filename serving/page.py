@@ -238,7 +238,7 @@ def error_page(visit: Visit, refusal: Refusal, status: int | None = None) -> Res
     status = status or status_of(refusal.code)
     if status == 503:
         log.warning("request %s: %s", request_id.get(), refusal)
-    return visit.page("error.html", status, code=refusal.code, refusal=refusal)
+    return visit.page("error.html", status, code=refusal.code)
 
 
 def error_for(scope: Scope, refusal: Refusal, status: int | None = None) -> Response:

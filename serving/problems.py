@@ -6,8 +6,9 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from features.refusal import CODES, Refusal
@@ -15,6 +16,7 @@ from serving.metrics import count_refusal
 
 log = logging.getLogger("bentoml.holdfast")
 MEDIA_TYPE = "application/problem+json"
+Q = TypeVar("Q", bound=BaseModel)
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request now answered; the guard sets it, the client finds it in X-Request-ID and `instance`."""
 
@@ -114,10 +116,14 @@ def invalid_body(details: Iterable[Mapping[str, Any]]) -> Refusal:
     return Refusal("HF604", f"{told}{more}.", "See /openapi.json for the fields.")
 
 
-def invalid_query(details: Iterable[Mapping[str, Any]]) -> Refusal:
-    """HF607 from pydantic's error details."""
-    told = _sentence(next(iter(details))).replace("is not a known field", "is not a known parameter")
-    return Refusal("HF607", f"{told}.", "See /openapi.json for the parameters.")
+def valid_query(kind: type[Q], given: Mapping[str, Any]) -> Q:
+    """A request's parameters as a message; HF607 where they cannot be, values never repeated."""
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        told = _sentence(details[0]).replace("is not a known field", "is not a known parameter")
+        raise Refusal("HF607", f"{told}.", "See /openapi.json for the parameters.") from None
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

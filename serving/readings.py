@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,7 +27,7 @@ from serving.metrics import CONTENT_TYPE, exposition
 from serving.openapi import description
 from serving.page import page_routes
 from serving.present import Present
-from serving.problems import Problem, invalid_query
+from serving.problems import Problem, valid_query
 
 JSON = "application/json"
 
@@ -115,10 +114,7 @@ def _churn_list_query(request: Request) -> ChurnListQuery:
     twice = next((name for name in given if len(given.getlist(name)) > 1), None)
     if twice:
         raise Refusal("HF607", f"{twice[:60]} is given twice.", "Give each parameter once.")
-    try:
-        return ChurnListQuery.model_validate(dict(given))
-    except ValidationError as error:
-        raise invalid_query(error.errors(include_url=False, include_context=False, include_input=False)) from None
+    return valid_query(ChurnListQuery, given)
 
 
 def segment_id(run: ScoreRun, named: str) -> str:

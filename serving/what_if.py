@@ -82,14 +82,15 @@ def what_if(
         usual = _usual(speaker, feature, row)
         if feature.driver in usual_drivers and _is_lever(feature) and usual is not None:
             tried[0, columns[feature.name]] = usual
-    for feature in _movable(bundle):
+    movable = _movable(bundle)
+    for feature in movable:
         given, value = _read(feature, asked.get(feature.name, ())), row[feature.name]
         if given is not None and not math.isnan(value) and not _same(given, value, feature):  # NaN: it is not shown
             tried[0, columns[feature.name]] = given
     before, after = float(bundle.model.probability(X)[0]), float(bundle.model.probability(tried)[0])
     is_moved = not np.array_equal(X, tried, equal_nan=True)
     return WhatIf(
-        _groups(bundle, speaker, speech, row, tried[0], columns, usual_drivers),
+        _groups(movable, speaker, speech, row, tried[0], columns, usual_drivers),
         before,
         after if is_moved else None,
         str(bundle.references.band(np.array([after]))[0]),
@@ -117,11 +118,11 @@ def _movable(bundle: Bundle) -> list[Feature]:
 
 
 def _groups(
-    bundle: Bundle, speaker: Explainer, speech: Speech, row: Mapping[str, float],
+    movable: Sequence[Feature], speaker: Explainer, speech: Speech, row: Mapping[str, float],
     tried: npt.NDArray[np.float64], columns: Mapping[str, int], usual_drivers: set[str],
 ) -> tuple[LeverGroup, ...]:  # fmt: skip
     by_driver: dict[str, list[Lever]] = {}
-    for feature in _movable(bundle):
+    for feature in movable:
         value = row[feature.name]
         if math.isnan(value):
             continue
