@@ -160,6 +160,28 @@ class Catalog:
         kept += [_attribute(name, kind) for name, kind in attributes.items()]
         return replace(self, features=tuple(kept))
 
+    def naming(self, names: Iterable[str]) -> Catalog:
+        """The features of these names and those that their SQL names, with the reductions and relations they read."""
+        every = self.by_name
+        wanted: set[str] = set()
+        asked = [every[name] for name in names]
+        while asked:
+            feature = asked.pop()
+            wanted.add(feature.name)
+            asked += [every[word] for word in _words(feature.sql) & every.keys() - wanted]
+        features = tuple(feature for feature in self.features if feature.name in wanted)
+        relations = {f.relation: self.relations[f.relation] for f in features if f.relation in self.relations}
+        read, texts = {"known_customers"}, [self.reductions["known_customers"], *relations.values()]
+        while texts:
+            found = _words(texts.pop()) & self.reductions.keys() - read
+            read |= found
+            texts += [self.reductions[name] for name in found]
+        return Catalog(features, {name: sql for name, sql in self.reductions.items() if name in read}, relations)
+
+    def closure(self, family: str) -> Catalog:
+        """The features of a family and all that these rest on."""
+        return self.naming(feature.name for feature in self.features if feature.family == family)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for the bundle and for documentation."""
         return asdict(self)
@@ -169,6 +191,10 @@ class Catalog:
         """The inverse of `as_dict`."""
         features = tuple(Feature(**{**row, "needs": tuple(row["needs"])}) for row in plain["features"])
         return cls(features, plain["reductions"], plain["relations"])
+
+
+def _words(sql: str) -> set[str]:
+    return set(re.findall(r"\w+", sql))
 
 
 PROTECTED_WORDS = frozenset(

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from features.column_report import ColumnReport, column_report
+from features.checked import CheckedTables, TableReport, remembered
+from features.column_report import column_report
 from features.delimited import require_closed_quotes, unreadable
 from features.events import TABLES, Column, Table
 from features.raw_values import NUMERIC, typed_value, wrong_value
@@ -26,53 +27,8 @@ from features.snapshot import day_date
 from features.sources import connect, faults_view, fingerprint_of_sources, main_file, open_files, quoted, row_column
 from features.store import Store, written_whole
 
-FORMAT = 3  # of the checked tables; a change makes every table be read again
-
-
-@dataclass(frozen=True)
-class TableReport:
-    """How many rows were read, used and quarantined; read = used + quarantined."""
-
-    table: str
-    read: int
-    used: int
-    quarantined: int
-    quarantine_file: str | None
-    columns: tuple[ColumnReport, ...]
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class CheckedTables:
-    """A shop's tables that have passed the check, and what is known of them."""
-
-    folder: Path
-    fingerprint: str
-    known_until: date
-    first_day: date
-    last_day: date
-    columns: dict[str, tuple[str, ...]]
-    attributes: dict[str, str]
-    reports: tuple[TableReport, ...] = field(default=())
-    checked_on: date = date(1970, 1, 1)
-    future_rows: int = 0
-
-    @property
-    def is_of_its_day(self) -> bool:
-        """Whether another day's check may find more: rows lay in the future, or its own day was under way."""
-        return self.future_rows > 0 or self.last_day >= self.checked_on
-
-    def path(self, table: str) -> Path:
-        """The Parquet file of a checked table."""
-        return self.folder / f"{table}.parquet"
-
-    def require_known(self, cutoff: date) -> None:
-        """Refuse (HF206) a cut-off before the first event or after what the tables cover."""
-        if not self.first_day < cutoff <= self.known_until:
-            raise Refusal(
-                "HF206", f"the cut-off {cutoff} lies outside what is known, {self.first_day} to {self.known_until}.",
-                "Choose a cut-off after the first and not after the last of these days.",
-            )  # fmt: skip
+ENOUGH = ("transactions", "subscriptions", "vectors")
+FORMAT = 4  # of the checked tables; a change makes every table be read again
 
 
 def check_tables(
@@ -92,11 +48,14 @@ def check_tables(
     Refusal
         HF201 to HF207.
     """
-    if "transactions" not in shop.tables:
-        raise Refusal("HF207", "shop.toml maps no transactions.", "Add [tables.transactions].")
+    if not set(ENOUGH) & set(shop.tables):
+        raise Refusal(
+            "HF207", "shop.toml maps none of transactions, subscriptions and vectors; one of them is enough.",
+            "Add [tables.transactions], [tables.subscriptions] or [tables.vectors].",
+        )  # fmt: skip
     key = fingerprint_of_sources(FORMAT, shop)
     folder = store.tables / key
-    known = _remembered(folder)
+    known = remembered(folder)
     if known and (not known.is_of_its_day or known.checked_on == today):
         for report in known.reports:
             tell(report.table)
@@ -111,15 +70,16 @@ def check_tables(
             if name in shop.tables:
                 reports.append(reader.read(TABLES[name], shop.tables[name]))
                 tell(name)
-        first, last = connection.execute("select min(day), max(day) from checked_transactions").fetchall()[0]
+        first, last = reader.first_and_last_day()
         checked = CheckedTables(
             folder=folder,
             fingerprint=reader.content_fingerprint(),
-            known_until=shop.known_until or min(day_date(last + 1), today),
-            first_day=day_date(first),
-            last_day=day_date(last),
+            known_until=shop.known_until or (today if last is None else min(day_date(last + 1), today)),
+            first_day=day_date(first or 0),
+            last_day=day_date(last or 0),
             columns=reader.columns,
             attributes=reader.attributes,
+            given=reader.given,
             reports=tuple(reports),
             checked_on=today,
             future_rows=reader.future_rows,
@@ -127,26 +87,6 @@ def check_tables(
         (beside / "report.json").write_text(json.dumps(asdict(checked), default=str, indent=1))
     connection.close()
     return checked
-
-
-def _remembered(folder: Path) -> CheckedTables | None:
-    try:
-        content = json.loads((folder / "report.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    reports = tuple(
-        TableReport(
-            **{
-                **table,
-                "columns": tuple(ColumnReport(**column) for column in table["columns"]),
-                "warnings": tuple(table["warnings"]),
-            }
-        )
-        for table in content["reports"]
-    )
-    days = {k: date.fromisoformat(content[k]) for k in ("known_until", "first_day", "last_day", "checked_on")}
-    columns = {table: tuple(names) for table, names in content["columns"].items()}
-    return replace(CheckedTables(**{**content, **days, "reports": reports, "columns": columns}), folder=folder)
 
 
 @dataclass
@@ -160,6 +100,7 @@ class _Reader:
     today: date
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
     future_rows: int = 0
 
     def read(self, table: Table, source: TableSource) -> TableReport:
@@ -183,6 +124,19 @@ class _Reader:
             tuple(column_report(self.connection, table, column, column.name in source.columns) for column in present),
             tuple(warnings),
         )  # fmt: skip
+
+    def first_and_last_day(self) -> tuple[int | None, int | None]:
+        """Of all dated events; None where a shop has only undated rows of `vectors`."""
+        if "transactions" in self.columns:
+            dated = [("transactions", "day")]
+        else:
+            of = {"interactions": "day", "offers": "day", "subscriptions": "started_day", "vectors": "as_of_day"}
+            dated = [(table, day) for table, day in of.items() if day in self.columns.get(table, ())]
+        if not dated:
+            return None, None
+        days = " union all ".join(f"select {day} as day from checked_{table}" for table, day in dated)
+        first, last = self.connection.execute(f"select min(day), max(day) from ({days})").fetchall()[0]
+        return first, last
 
     def content_fingerprint(self) -> str:
         """Depends on the checked rows alone, not on their order or on files' names and times."""
@@ -217,8 +171,9 @@ class _Reader:
                 "HF205", f"{table.name}: `from` cannot be read: {str(error).splitlines()[0]}.", "Mend the SQL."
             ) from None
         present = [column for column in table.columns if column.name in source.columns]
-        present += [Column(f"attribute_{name}", "text", name) for name in source.attributes]
-        theirs = {**source.columns, **{f"attribute_{k}": v for k, v in source.attributes.items()}}
+        prefix = "given_" if table.name == "vectors" else "attribute_"
+        present += [Column(f"{prefix}{name}", "text", name) for name in source.attributes]
+        theirs = {**source.columns, **{f"{prefix}{k}": v for k, v in source.attributes.items()}}
         selected = []
         for column in present:
             name = theirs[column.name]
@@ -266,6 +221,9 @@ class _Reader:
             if column.name.startswith("attribute_"):
                 kind = self._attribute_kind(table, column.name, types[column.name])
                 self.attributes[column.name.removeprefix("attribute_")] = kind
+            if column.name.startswith("given_"):
+                kind = self._attribute_kind(table, column.name, types[column.name])
+                self.given[column.name.removeprefix("given_")] = kind
             raw, typed = f'r."{column.name}"', f't."{column.name}"'
             selected.append(f'{typed_value(raw, kind, types[column.name], self.shop.time_zone)} as "{column.name}"')
             given = f"nullif(trim(cast({raw} as varchar)), '') is not null"
@@ -274,7 +232,8 @@ class _Reader:
             rules += [(column.name, bad, reason) for bad, reason in wrong_value(raw, typed, kind)]
             if kind == "moment":
                 rules.append((column.name, f"{typed} < timestamp '1970-01-01'", "lies before 1970"))
-                rules.append((column.name, f"cast({typed} as date) > date '{self.today}'", "lies in the future"))
+                if column.name != "ended_at":
+                    rules.append((column.name, f"cast({typed} as date) > date '{self.today}'", "lies in the future"))
         self.connection.execute(
             f"create temp table typed_{table.name} as select r.row_number, {', '.join(selected)}"
             f" from raw_{table.name} r"

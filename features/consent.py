@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow.parquet as pq
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 
 
 def opted_out(checked: CheckedTables) -> frozenset[str]:

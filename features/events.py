@@ -21,7 +21,7 @@ class Column:
     def checked_name(self) -> str:
         """The column's name once read: moments are day numbers, integer days since 1970."""
         return (
-            {"timestamp": "day"}.get(self.name, self.name.removesuffix("_at") + "_day")
+            {"timestamp": "day", "as_of": "as_of_day"}.get(self.name, self.name.removesuffix("_at") + "_day")
             if (self.kind == "moment")
             else self.name
         )
@@ -40,11 +40,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's contract. A row is one event, or one customer where `one_row_per_customer`."""
+    """A table's contract. A row is one event, or one customer where `one_row_per_customer`.
+
+    Attributes
+    ----------
+    takes_attributes
+        Whether a shop may map further columns, under names of its own, beside those of the contract.
+    """
 
     name: str
     columns: tuple[Column, ...]
     one_row_per_customer: bool = False
+    takes_attributes: bool = False
 
     @property
     def checked_schema(self) -> dict[str, str]:
@@ -77,7 +84,7 @@ CUSTOMERS = Table("customers", (
     Column("consent", "text", "contact channels allowed"),
     Column("profiling_opt_out", "flag", "whether the customer objects to being scored"),
     Column("language", "text", "the customer's language"),
-), one_row_per_customer=True)  # fmt: skip
+), one_row_per_customer=True, takes_attributes=True)  # fmt: skip
 
 INTERACTIONS = Table("interactions", (
     _CUSTOMER,
@@ -100,4 +107,26 @@ OFFERS = Table("offers", (
     Column("propensity", "number", "the chance with which the arm was drawn"),
 ))  # fmt: skip
 
-TABLES: dict[str, Table] = {table.name: table for table in (TRANSACTIONS, CUSTOMERS, INTERACTIONS, OFFERS)}
+SUBSCRIPTIONS = Table("subscriptions", (
+    _CUSTOMER,
+    Column("started_at", "moment", "when this term began; a renewal or a change of plan is a new row", required=True),
+    Column("ended_at", "moment", "when it ended, or will end; empty while it runs on"),
+    Column("plan", "text", "plan"),
+    Column("price", "number", "price of a period, in the shop's currency"),
+    Column("period_days", "number", "days that a price pays for, like 30 or 365"),
+    Column("auto_renew", "flag", "whether it goes on by itself after a period"),
+    Column("cancelled_at", "moment", "when notice was given"),
+))  # fmt: skip
+
+VECTORS = Table("vectors", (
+    _CUSTOMER,
+    Column("as_of", "moment", "the midnight before which all of the row was known; empty: it holds at any time"),
+    Column("churned", "flag", "whether the customer left within the horizon after `as_of`"),
+    Column("cost_false_positive", "number", "cost of an offer to a customer who would have stayed"),
+    Column("cost_false_negative", "number", "cost of losing a customer to whom no offer was made"),
+    Column("cost_true_positive", "number", "cost of an offer to a customer who would have left"),
+), takes_attributes=True)  # fmt: skip
+
+TABLES: dict[str, Table] = {
+    table.name: table for table in (TRANSACTIONS, CUSTOMERS, INTERACTIONS, SUBSCRIPTIONS, OFFERS, VECTORS)
+}

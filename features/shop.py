@@ -13,6 +13,7 @@ from features.events import TABLES
 from features.settings import Settings, read_toml
 
 Language = Literal["en", "zh"]
+Engine = Literal["duckdb", "spark", "postgres"]
 
 
 class TableSource(Settings):
@@ -32,8 +33,9 @@ class Shop(Settings):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     time_zone: str = "UTC"
     language: Language = "en"
-    engine: Literal["duckdb"] = "duckdb"
+    engine: Engine = "duckdb"
     known_until: date | None = None
+    families: str | None = None
     files: dict[str, str]
     tables: dict[str, TableSource]
     folder: Path = Field(default=Path(), exclude=True)
@@ -66,8 +68,8 @@ class Shop(Settings):
             for column in table.columns:
                 if column not in known:
                     raise ValueError(f"table {name} has no column {column!r}; known: {', '.join(known)}")
-            if table.attributes and name != "customers":
-                raise ValueError(f"table {name} takes no attributes; only customers does")
+            if table.attributes and not TABLES[name].takes_attributes:
+                raise ValueError(f"table {name} takes no attributes; only customers and vectors do")
             seen: dict[str, str] = {}
             for attribute in table.attributes:
                 if attribute.lower() in seen:

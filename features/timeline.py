@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.snapshot import day_number
 from features.sources import connect, quoted
 

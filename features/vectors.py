@@ -1,75 +1,36 @@
-"""Behaviour vectors: one row per customer and cut-off, from checked tables or from posted events."""
+"""Behaviour vectors of a whole shop: one row per customer and cut-off, from its checked tables."""
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.catalog import Catalog, Feature
-from features.check import CheckedTables
+from features.catalog import Catalog
+from features.checked import CheckedTables
 from features.events import TABLES
+from features.kept_vectors import kept_or_computed
+from features.references import NUMBERS, PRICES, VectorReferences
 from features.refusal import Refusal
 from features.snapshot import day_number
 from features.sources import connect, quoted
 from features.store import Store, written_whole
+from features.vector_query import vector_query
 
-_RATIO = "create macro ratio(a, b) as case when b = 0 then null else cast(a as double) / cast(b as double) end"
+RATIO = "create macro ratio(a, b) as case when b = 0 then null else cast(a as double) / cast(b as double) end"
 
-KEYS = ("cutoff", "customer_id", "has_bought")
-
-
-def vector_query(catalog: Catalog) -> str:
-    """One SQL statement that gives `cutoff`, `customer_id`, `has_bought` and every column of the catalog.
-
-    It reads the catalog's reductions and the table `cutoffs` (cutoff, memory_days), so that the
-    same text serves one cut-off or many, and is prepared once.
-    """
-    by_relation: dict[str, list[Feature]] = {}
-    for feature in catalog.features:
-        by_relation.setdefault(feature.relation, []).append(feature)
-    by_relation.pop("vector", None)
-    attributes = by_relation.pop("attributes", [])
-    parts = [
-        "spine as (select c.cutoff, k.customer_id,"
-        " case when k.first_purchase_day < c.cutoff then 1 else 0 end as has_bought from known_customers as k"
-        " join cutoffs as c on k.first_day < c.cutoff)"
-    ]
-    columns, joins = [f"s.{name}" for name in KEYS], []
-    for relation, features in by_relation.items():
-        aggregates = ", ".join(f"{f.sql} as {f.name}" for f in features)
-        parts.append(
-            f"{relation}_features as (select cutoff, customer_id, {aggregates}"
-            f" from ({catalog.relations[relation]}) as r group by cutoff, customer_id)"
-        )
-        joins.append(
-            f"left join {relation}_features as {relation}"
-            f" on {relation}.cutoff = s.cutoff and {relation}.customer_id = s.customer_id"
-        )
-        columns += [_column(f, f"{relation}.{f.name}") for f in features]
-    if attributes:
-        joins.append("left join customers as a on a.customer_id = s.customer_id")
-        columns += [f"a.{f.sql} as {f.name}" for f in attributes]
-    parts.append(f"gathered as (select {', '.join(columns)} from spine as s {' '.join(joins)})")
-    last = [_column(f, f.sql) if f.relation == "vector" else f.name for f in catalog.features]
-    return f"with {', '.join(parts)} select {', '.join((*KEYS, *last))} from gathered"
-
-
-def _column(feature: Feature, sql: str) -> str:
-    filled = f"coalesce({sql}, 0)" if feature.missing == "0" else sql
-    return f"cast({filled} as double) as {feature.name}"
+ROWS_AT_ONCE = 8_000_000
 
 
 def vectors(
     checked: CheckedTables, catalog: Catalog, cutoffs: Sequence[date], memory_days: int, store: Store | None = None,
-    threads: int = 1,
+    threads: int = 1, references: VectorReferences | None = None,
 ) -> pa.Table:  # fmt: skip
     """The vectors of every customer known at each cut-off, ordered by cut-off and customer.
 
@@ -79,41 +40,105 @@ def vectors(
         `cutoff` (day number), `customer_id`, `has_bought` (1, or 0 for who only signed up), then the catalog's
         columns: doubles, or strings for categories; null where the catalog says unknown.
 
-    With a store, the table is kept there and taken again while tables, catalog and cut-offs are the same. On one
-    thread the values are the same to the last bit each time; several are quicker and add up in changing order.
+    With a store, each family is kept there by cut-off and taken again while nothing that it rests on has changed
+    (features/kept_vectors.py). On one thread the values are the same to the last bit each time; several are quicker
+    and add up in changing order.
     """
     for cutoff in cutoffs:
         checked.require_known(cutoff)
+
+    def compute(catalog: Catalog, cutoffs: Sequence[date]) -> pa.Table:
+        with _opened(checked, _files(checked), catalog, references, Path(tempfile.gettempdir()), threads) as connection:
+            _set_cutoffs(connection, cutoffs, memory_days)
+            return connection.sql(f"{vector_query(catalog)} order by cutoff, customer_id").to_arrow_table()
+
     if store is None:
-        return _compute(checked, catalog, cutoffs, memory_days, threads)
-    what = (checked.fingerprint, catalog.fingerprint, [str(c) for c in cutoffs], memory_days)
-    file = store.vectors / f"{hashlib.sha256(repr(what).encode()).hexdigest()[:16]}.parquet"
-    if file.exists():
-        return pq.read_table(file)
-    table = _compute(checked, catalog, cutoffs, memory_days, threads)
-    with written_whole(file) as beside:
-        pq.write_table(table, beside, compression="zstd")
-    return table
+        return compute(catalog, cutoffs)
+    return kept_or_computed(checked, catalog, cutoffs, memory_days, store, references, compute)
 
 
-def _compute(
-    checked: CheckedTables, catalog: Catalog, cutoffs: Sequence[date], memory_days: int, threads: int
-) -> pa.Table:
-    with connect() as connection:
-        connection.execute(f"set threads = {int(threads)}")
-        connection.execute(_RATIO)
-        _view_tables(connection, checked)
-        _set_cutoffs(connection, cutoffs, memory_days)
-        connection.execute(f"set allowed_directories = [{quoted(checked.folder.absolute())}]")
-        with _only_reading(connection, catalog):
-            for name, sql in catalog.reductions.items():
-                connection.execute(f"create temp table {name} as {sql}")
-            query = f"{vector_query(catalog)} order by cutoff, customer_id"
-            return connection.sql(query).to_arrow_table()
+def write_vectors(
+    checked: CheckedTables, catalog: Catalog, cutoffs: Sequence[date], memory_days: int, folder: Path,
+    threads: int = 2, references: VectorReferences | None = None, memory_limit: str | None = None,
+    rows_at_once: int = ROWS_AT_ONCE, tell: Callable[[int, int], object] = lambda _done, _of: None,
+) -> int:  # fmt: skip
+    """Write the vectors as Parquet under `folder`, by cut-off (`cutoff=<day number>/`); the number of rows written.
+
+    A shop of more than `rows_at_once` rows is taken in parts, each some of its customers with all that is theirs, so
+    that memory stays bounded. The rows of a file are in no order. `tell(done, of)` counts parts.
+    """
+    for cutoff in cutoffs:
+        checked.require_known(cutoff)
+    count = max(1, -(-_rows(checked) // rows_at_once))
+    written = 0
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(folder) as beside, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        found = Path(scratch) / "vectors"
+        found.mkdir()
+        for part, files in enumerate(_parts(checked, count, Path(scratch), memory_limit)):
+            with _opened(checked, files, catalog, references, Path(scratch), threads, memory_limit) as connection:
+                for cutoff in cutoffs:  # in turn: one copy by cut-off takes DuckDB longer
+                    _set_cutoffs(connection, [cutoff], memory_days)
+                    file = found / f"cutoff={day_number(cutoff)}" / f"part-{part:04}.parquet"
+                    file.parent.mkdir(exist_ok=True)
+                    written += connection.execute(
+                        f"copy ({vector_query(catalog)}) to {quoted(file)} (format parquet, compression zstd)"
+                    ).fetchall()[0][0]
+            tell(part + 1, count)
+        found.rename(beside)
+    return written
+
+
+def _rows(checked: CheckedTables) -> int:
+    return sum(pq.ParquetFile(checked.path(name)).metadata.num_rows for name in checked.columns)
+
+
+def _files(checked: CheckedTables) -> dict[str, Path]:
+    return {name: checked.path(name).absolute() for name in checked.columns}
+
+
+def _parts(checked: CheckedTables, count: int, scratch: Path, memory_limit: str | None) -> Iterator[dict[str, Path]]:
+    """The files of each part; with more than one, every table is first laid out anew by part of its customers."""
+    if count == 1:
+        yield _files(checked)
+        return
+    with connect(memory_limit) as connection:
+        connection.execute(f"set temp_directory = {quoted(scratch)}")
+        connection.execute("set preserve_insertion_order = false")
+        for name, file in _files(checked).items():
+            connection.execute(
+                f"copy (select *, hash(customer_id) % {count} as part from read_parquet({quoted(file)}))"
+                f" to {quoted(scratch / name)} (format parquet, partition_by (part))"
+            )
+    for part in range(count):
+        yield {name: scratch / name / f"part={part}" / "*.parquet" for name in checked.columns
+               if (scratch / name / f"part={part}").exists()}  # fmt: skip
 
 
 @contextmanager
-def _only_reading(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Iterator[None]:
+def _opened(
+    checked: CheckedTables, files: Mapping[str, Path], catalog: Catalog, references: VectorReferences | None,
+    scratch: Path, threads: int, memory_limit: str | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:  # fmt: skip
+    """A database with the catalog's reductions, the references and an empty table of cut-offs; locked off from all else."""
+    with connect(memory_limit) as connection:
+        connection.execute(f"set threads = {int(threads)}")
+        connection.execute(f"set temp_directory = {quoted(scratch)}")
+        connection.execute("set preserve_insertion_order = false")
+        connection.execute(RATIO)
+        _view_tables(connection, checked, files)
+        _set_references(connection, references)
+        connection.execute("create temp table cutoffs (cutoff integer, memory_days integer)")
+        allowed = {file.parent for file in files.values()} | {scratch}
+        connection.execute(f"set allowed_directories = [{', '.join(quoted(one) for one in sorted(allowed))}]")
+        with only_reading(connection, catalog):
+            for name, sql in catalog.reductions.items():
+                connection.execute(f"create temp table {name} as {sql}")
+            yield connection
+
+
+@contextmanager
+def only_reading(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Iterator[None]:
     """For the SQL that a bundle brings: nothing but SELECTs, on a database locked off from other files.
 
     Raises
@@ -122,7 +147,8 @@ def _only_reading(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> It
         HF402 for a text that is not one SELECT, for a name that is more than a name, and for SQL that asks for what
         is not there or not allowed.
     """
-    names = [*catalog.reductions, *(f.sql for f in catalog.features if f.relation == "attributes")]
+    names = [*catalog.reductions, *catalog.names]
+    names += [f.sql for f in catalog.features if f.relation == "attributes"]
     odd = [name for name in names if not name.isidentifier()]
     if odd:
         raise Refusal("HF402", f"the catalog names a column {odd[0]!r}.", "Publish the bundle again.")
@@ -145,79 +171,33 @@ def _only_reading(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> It
         ) from None  # fmt: skip
 
 
-def _view_tables(connection: duckdb.DuckDBPyConnection, checked: CheckedTables) -> None:
+def _view_tables(connection: duckdb.DuckDBPyConnection, checked: CheckedTables, files: Mapping[str, Path]) -> None:
     """Views of the contract's tables over the checked files; what the shop does not bring is null."""
     for table in TABLES.values():
         have = checked.columns.get(table.name, ())
         columns = [
             name if name in have else f"cast(null as {kind}) as {name}" for name, kind in table.checked_schema.items()
         ]
-        columns += [name for name in have if name.startswith("attribute_")]
-        source = f"read_parquet({quoted(checked.path(table.name).absolute())})" if have else "(select 1 where false)"
+        columns += [name for name in have if name not in table.checked_schema]
+        if table.name in files:
+            source = f"read_parquet({quoted(files[table.name])}, hive_partitioning = false)"
+        else:
+            nothing = ", ".join(f"null as {name}" for name in have)
+            source = f"(select {nothing or 1} where false)"
         connection.execute(f"create view {table.name} as select {', '.join(columns)} from {source}")
 
 
+def _set_references(connection: duckdb.DuckDBPyConnection, references: VectorReferences | None) -> None:
+    known = references or VectorReferences(date.min)
+    connection.execute(f"create temp table {NUMBERS} as {known.numbers_query()}")
+    connection.execute(f"create temp table {PRICES} (product varchar, price double)")
+    connection.register("usual_prices", known.price_table())
+    connection.execute(f"insert into {PRICES} from usual_prices")
+    connection.unregister("usual_prices")
+
+
 def _set_cutoffs(connection: duckdb.DuckDBPyConnection, cutoffs: Iterable[date], memory_days: int) -> None:
-    connection.execute("create temp table cutoffs (cutoff integer, memory_days integer)")
+    connection.execute("delete from cutoffs")
     connection.executemany(
         "insert into cutoffs values (?, ?)", [(day_number(cutoff), memory_days) for cutoff in cutoffs]
     )
-
-
-class LiveVectors:
-    """The same SQL for one customer's posted events, prepared once; safe to share between threads."""
-
-    def __init__(self, catalog: Catalog, memory_days: int) -> None:
-        self.catalog = catalog
-        self.memory_days = memory_days
-        self._lock = threading.Lock()
-        self._connection = connect()
-        self._connection.execute("set threads = 1")
-        self._connection.execute(_RATIO)
-        self._attributes = {f.sql: "varchar" if f.unit == "category" else "double"
-                            for f in catalog.features if f.relation == "attributes"}  # fmt: skip
-        self._schemas: dict[str, pa.Schema] = {}
-        for table in TABLES.values():
-            columns = dict(table.checked_schema)
-            if table.name == "customers":
-                columns |= self._attributes
-            spec = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-            self._connection.execute(f"create table {table.name} ({spec})")
-            self._schemas[table.name] = pa.schema([(name, _ARROW[kind]) for name, kind in columns.items()])
-        self._connection.execute("create table cutoffs (cutoff integer, memory_days integer)")
-        # DuckDB 2.0.0 plans this prepared statement anew at each execution, 25 of 45 ms in the optimizer; a customer's
-        # few rows need no better plan than the one written down.
-        self._connection.execute("pragma disable_optimizer")
-        with _only_reading(self._connection, catalog):
-            for name, sql in catalog.reductions.items():
-                self._connection.execute(f"create view {name} as {sql}")
-            self._connection.execute(f"prepare vector as {vector_query(catalog)}")
-
-    def vector(self, tables: Mapping[str, Sequence[Mapping[str, Any]]], cutoff: date) -> dict[str, Any] | None:
-        """The vector of the customer whose checked rows these are; None without any row before the cut-off.
-
-        Parameters
-        ----------
-        tables
-            Table name to rows of the checked schema (day numbers, doubles, strings), all of one customer.
-        """
-        with self._lock:
-            try:
-                self._connection.execute("insert into cutoffs values (?, ?)", [day_number(cutoff), self.memory_days])
-                for name, rows in tables.items():
-                    if rows:
-                        self._connection.register(
-                            "posted", pa.Table.from_pylist(list(rows), schema=self._schemas[name])
-                        )
-                        self._connection.execute(f"insert into {name} select * from posted")
-                        self._connection.unregister("posted")
-                found = self._connection.execute("execute vector").fetchall()
-            finally:
-                for name in ("cutoffs", *tables):
-                    self._connection.execute(f"delete from {name}")
-        if not found:
-            return None
-        return dict(zip((*KEYS, *self.catalog.names), found[0], strict=True))
-
-
-_ARROW = {"varchar": pa.string(), "integer": pa.int32(), "double": pa.float64()}

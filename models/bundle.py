@@ -2,6 +2,7 @@
 
     bundle/  bundle.json   definition, catalog, categories, references, segments, relationship, value, golden rows
              model.txt     the calibrated LightGBM model
+             vector_references.json   what the vectors need to know of others; absent where they need nothing
              card.json     how it was judged
              sums.json     SHA-256 of the other files, checked before anything is parsed
 
@@ -24,13 +25,16 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalog import Catalog
+from features.references import VectorReferences
 from features.refusal import Refusal
 from models.churn import ChurnModel
 from models.lifetime import LifetimeModel
 from models.relationship import Relationship
 from models.segments import Segmenter
 
-FORMAT = 1
+FORMAT = 2
+_FILES = ("bundle.json", "card.json", "model.txt")
+_VECTOR_REFERENCES = "vector_references.json"
 Floats = npt.NDArray[np.float64]
 
 
@@ -90,6 +94,7 @@ class Bundle:
     relationship: Relationship
     lifetime: LifetimeModel
     references: References
+    vector_references: VectorReferences | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
     id: str = "churn/unregistered"
 
@@ -118,7 +123,12 @@ class Bundle:
         }
         (folder / "bundle.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (folder / "card.json").write_text(json.dumps(self.card, indent=1, default=str), encoding="utf-8")
-        sums = {name: _sha256(folder / name) for name in ("bundle.json", "card.json", "model.txt")}
+        names = [*_FILES]
+        if self.vector_references:
+            names.append(_VECTOR_REFERENCES)
+            content = self.vector_references.as_dict()
+            (folder / _VECTOR_REFERENCES).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        sums = {name: _sha256(folder / name) for name in names}
         (folder / "sums.json").write_text(json.dumps(sums, indent=1))
 
     def _golden(self) -> dict[str, Any]:
@@ -139,24 +149,29 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
     """
     try:
         sums = json.loads((folder / "sums.json").read_text())
-        for name in ("bundle.json", "card.json", "model.txt"):
+        for name in {*_FILES, *sums}:
             if _sha256(folder / name) != sums[name]:
                 raise Refusal("HF402", f"{folder}: {name} is not what was published.", "Publish the bundle again.")
         content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        others = None
+        if _VECTOR_REFERENCES in sums:
+            others = VectorReferences.from_dict(json.loads((folder / _VECTOR_REFERENCES).read_text(encoding="utf-8")))
         if content["format"] > FORMAT:
             raise Refusal(
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
                 "Update Holdfast.",
             )  # fmt: skip
-        return _verified(folder, content, card, bundle_id)
+        return _verified(folder, content, others, card, bundle_id)
     except KeyError as error:
         raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise Refusal("HF402", f"{folder}: {error}.", "Publish the bundle again.") from None
 
 
-def _verified(folder: Path, content: Mapping[str, Any], card: Mapping[str, Any], bundle_id: str) -> Bundle:
+def _verified(
+    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, card: Mapping[str, Any], bundle_id: str
+) -> Bundle:
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition(**content["definition"]),
@@ -178,6 +193,7 @@ def _verified(folder: Path, content: Mapping[str, Any], card: Mapping[str, Any],
             content["references"]["base_rate"],
             content["references"].get("direction", {}),
         ),
+        vector_references=others,
         card=card,
         id=bundle_id,
     )

@@ -10,9 +10,9 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from features.live_vectors import LiveVectors
 from features.refusal import Refusal
 from features.shop import Shop
-from features.vectors import LiveVectors
 from models.bundle import Bundle
 from models.churn import one_row
 from models.decide import decide
@@ -34,7 +34,7 @@ class LiveScorer:
         self.bundle = bundle
         self.shop = shop
         self.playbook = playbook
-        self._vectors = LiveVectors(bundle.catalog, bundle.memory_days)
+        self._vectors = LiveVectors(bundle.catalog, bundle.memory_days, bundle.vector_references)
         self._explainer = explainer(bundle, shop.language, shop.currency)
 
     def answer(self, request: EventsRequest, now: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.consent import opted_out
 from features.console import Stopwatch
 from features.shop import Shop
@@ -81,7 +81,7 @@ def _scored(
 ) -> list[Part]:
     """Scores, reasons and base of all customers, in chunks."""
     with watch.step("vectors"):
-        table = vectors(checked, bundle.catalog, [cutoff], bundle.memory_days)
+        table = vectors(checked, bundle.catalog, [cutoff], bundle.memory_days, references=bundle.vector_references)
         out = opted_out(checked)
     speaker = explainer(bundle, shop.language, shop.currency)
     parts: list[Part] = []

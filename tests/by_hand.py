@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.behavior import CATALOG
-from features.check import CheckedTables, check_tables
+from features.check import check_tables
+from features.checked import CheckedTables
 from features.events import TABLES
 from features.refusal import Refusal
 from features.shop import Shop

@@ -14,7 +14,8 @@ from chromium import browser  # noqa: F401 - a fixture
 from demo_shop import demo_shop  # noqa: F401 - a fixture
 from running_service import ServedShop, build_bento, running, scored_shop
 
-from features.check import CheckedTables, check_tables
+from features.check import check_tables
+from features.checked import CheckedTables
 from features.console import Stopwatch
 from features.example_shop import ExampleShop, simulate, write_example_shop
 from features.shop import Shop, read_shop

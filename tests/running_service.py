@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.shop import read_shop
 from features.store import Store
 from models.keys import create_key

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page
 from running_service import ServedShop, running, scored_shop
 from signed_in import add_person, fill_in, follow, reader
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.shop import read_shop
 from models.ledger import utc_now
 from models.outcome import RunOutcome, runs_to_compare

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from features.behavior import CATALOG
-from features.check import CheckedTables, check_tables
+from features.check import check_tables
+from features.checked import CheckedTables
 from features.events import TABLES
 from features.example_people import EFFECTS
 from features.example_shop import ExampleShop, simulate, write_example_shop

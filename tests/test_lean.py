@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from running_service import ROOT, ServedShop, posted, running, scored_shop
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from models.bundle import load_bundle
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from scored_by_hand import fresh_ledger, labels, score_by_hand
 
-from features.check import CheckedTables, check_tables
+from features.check import check_tables
+from features.checked import CheckedTables
 from features.store import Store
 from models.ledger import Ledger
 from models.outcome import outcome_of, runs_to_compare

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.console import Stopwatch
 from features.refusal import Refusal
 from features.snapshot import day_number

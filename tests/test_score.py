@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.consent import opted_out
 from models import relationship
 from models.decide import decide

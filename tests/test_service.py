@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 from running_service import ServedShop, eventually, posted, publish, running, score_again, stored_answers
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.refusal import CODES
 from models.ledger import score_runs
 from serving.messages import Answer, Answers, ProblemDetails

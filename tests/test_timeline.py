@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from scored_by_hand import fresh_ledger
 
 from features import timeline
-from features.check import CheckedTables, check_tables
+from features.check import check_tables
+from features.checked import CheckedTables
 from features.consent import opted_out
 from features.example_shop import ExampleShop
 from features.shop import read_shop

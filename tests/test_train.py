@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.check import CheckedTables, check_tables
+from features.check import check_tables
+from features.checked import CheckedTables
 from features.console import Stopwatch
 from features.example_shop import ExampleShop, write_example_shop
 from features.refusal import Refusal

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from features.catalog import Catalog
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.shop import Shop
 from models.bundle import ChurnDefinition
 from models.segments import Segmenter

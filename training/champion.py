@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.shop import Shop
 from features.store import Store
@@ -44,7 +44,9 @@ def against_champion(
         return None
     theirs, ours = [], []
     for j in fresh:
-        table = vectors(checked, champion.catalog, [j.cutoff], champion.memory_days, store)
+        table = vectors(
+            checked, champion.catalog, [j.cutoff], champion.memory_days, store, references=champion.vector_references
+        )
         row = {customer: i for i, customer in enumerate(table.column("customer_id").to_pylist())}
         X = champion.model.matrix(table.take([row[customer] for customer in j.customer_ids]))
         once = np.ones((1, len(X)))

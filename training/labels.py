@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.sources import connect, quoted
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.consent import opted_out
 from features.refusal import Refusal
 from features.snapshot import day_number

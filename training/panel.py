@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.snapshot import day_number
 from training.labels import Labels, is_matured
@@ -84,8 +84,7 @@ def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_da
             " up to which the tables are complete.", "Choose an earlier cutoffs.last.",
         )  # fmt: skip
     first = checked.first_day + timedelta(days=settings.min_history_days)
-    count = (last - first).days // settings.every_days + 1 if last >= first else 0
-    found = tuple(last - timedelta(days=settings.every_days * k) for k in range(count))[::-1]
+    found = cutoff_grid(first, last, settings.every_days)
     if len(judging_splits(found, settings.judged, horizon_days)) < settings.judged:
         raise Refusal(
             "HF303", f"{len(found)} matured cut-offs lie between {first} and {last};"
@@ -95,6 +94,12 @@ def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_da
             " cutoffs.min_history_days.",
         )  # fmt: skip
     return found
+
+
+def cutoff_grid(first: date, last: date, every_days: int) -> tuple[date, ...]:
+    """Cut-offs so many days apart from `last` back to not before `first`, oldest first; none where last lies before."""
+    count = (last - first).days // every_days + 1 if last >= first else 0
+    return tuple(last - timedelta(days=every_days * k) for k in range(count))[::-1]
 
 
 def judging_splits(cutoffs: Sequence[date], judged: int, horizon_days: int) -> list[Split]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from features.behavior import CATALOG
 from features.catalog import Catalog
-from features.check import CheckedTables
+from features.checked import CheckedTables
 from features.consent import opted_out
 from features.console import Stopwatch, progress
 from features.shop import Shop

@@ -21,12 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import pandas as pd
 
 from features.behavior import CATALOG
-from features.check import CheckedTables, check_tables
+from features.check import check_tables
+from features.checked import CheckedTables
 from features.commands import init
+from features.live_vectors import LiveVectors
 from features.shop import read_shop
 from features.snapshot import day_number
 from features.store import Store
-from features.vectors import LiveVectors, vectors
+from features.vectors import vectors
 
 ROUNDS = 5
 CUTOFFS = [date(2017, 12, 1) - timedelta(days=28 * k) for k in range(9)][::-1]

@@ -1,0 +1,79 @@
+"""A shop's tables that have passed the check: where their files lie, and what is known of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from features.column_report import ColumnReport
+from features.refusal import Refusal
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """How many rows were read, used and quarantined; read = used + quarantined."""
+
+    table: str
+    read: int
+    used: int
+    quarantined: int
+    quarantine_file: str | None
+    columns: tuple[ColumnReport, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckedTables:
+    """A shop's tables that have passed the check, and what is known of them."""
+
+    folder: Path
+    fingerprint: str
+    known_until: date
+    first_day: date
+    last_day: date
+    columns: dict[str, tuple[str, ...]]
+    attributes: dict[str, str]
+    given: dict[str, str] = field(default_factory=dict)
+    reports: tuple[TableReport, ...] = field(default=())
+    checked_on: date = date(1970, 1, 1)
+    future_rows: int = 0
+
+    @property
+    def is_of_its_day(self) -> bool:
+        """Whether another day's check may find more: rows lay in the future, or its own day was under way."""
+        return self.future_rows > 0 or self.last_day >= self.checked_on
+
+    def path(self, table: str) -> Path:
+        """The Parquet file of a checked table."""
+        return self.folder / f"{table}.parquet"
+
+    def require_known(self, cutoff: date) -> None:
+        """Refuse (HF206) a cut-off before the first event or after what the tables cover."""
+        if not self.first_day < cutoff <= self.known_until:
+            raise Refusal(
+                "HF206", f"the cut-off {cutoff} lies outside what is known, {self.first_day} to {self.known_until}.",
+                "Choose a cut-off after the first and not after the last of these days.",
+            )  # fmt: skip
+
+
+def remembered(folder: Path) -> CheckedTables | None:
+    """What an earlier check wrote into `folder`, or None."""
+    try:
+        content = json.loads((folder / "report.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    reports = tuple(
+        TableReport(
+            **{
+                **table,
+                "columns": tuple(ColumnReport(**column) for column in table["columns"]),
+                "warnings": tuple(table["warnings"]),
+            }
+        )
+        for table in content["reports"]
+    )
+    days = {k: date.fromisoformat(content[k]) for k in ("known_until", "first_day", "last_day", "checked_on")}
+    columns = {table: tuple(names) for table, names in content["columns"].items()}
+    return replace(CheckedTables(**{**content, **days, "reports": reports, "columns": columns}), folder=folder)

@@ -1,0 +1,97 @@
+"""The vector of one customer from posted events, by the same SQL that made the vectors learned from."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from features.catalog import Catalog
+from features.events import TABLES
+from features.references import NUMBERS, PRICES, VectorReferences
+from features.snapshot import day_number
+from features.sources import connect
+from features.vector_query import KEYS, vector_query
+from features.vectors import RATIO, only_reading
+
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+class LiveVectors:
+    """The catalog's statement prepared once, with one JSON text of all rows as its parameter; safe to share between threads.
+
+    DuckDB 2.0.0 plans a prepared statement anew at each execution where it reads a table of the database, and not where
+    its rows come with a parameter.
+    """
+
+    def __init__(self, catalog: Catalog, memory_days: int, references: VectorReferences | None = None) -> None:
+        self.catalog = catalog
+        self.memory_days = memory_days
+        self._prices = references.prices if references else {}
+        self._lock = threading.Lock()
+        self._connection = connect()
+        self._connection.execute("set threads = 1")
+        self._connection.execute(RATIO)
+        schemas = {table.name: dict(table.checked_schema) for table in TABLES.values()}
+        for feature in catalog.features:
+            owner = {"attributes": "customers", "given": "vectors"}.get(feature.relation)
+            if owner:
+                schemas[owner][feature.sql] = "varchar" if feature.unit == "category" else "double"
+        self._columns = {name: tuple(schema) for name, schema in schemas.items()}
+        # what is bound is checked against empty tables of the same names, which the prepared statement then hides
+        for name, schema in schemas.items():
+            self._connection.execute(f"create table {name} ({', '.join(f'{c} {kind}' for c, kind in schema.items())})")
+        self._connection.execute("create table cutoffs (cutoff integer, memory_days integer)")
+        self._connection.execute(f"create table {PRICES} (product varchar, price double)")
+        numbers = references.numbers_query() if references else "select 0 as nothing"
+        self._connection.execute(f"create view {NUMBERS} as {numbers}")
+        # a customer's few rows need no better plan than the one written down
+        self._connection.execute("pragma disable_optimizer")
+        posted = {**schemas, "cutoffs": {"cutoff": "integer", "memory_days": "integer"},
+                  PRICES: {"product": "varchar", "price": "double"}}  # fmt: skip
+        with only_reading(self._connection, catalog):
+            parts = [
+                f"posted as materialized (select from_json_strict(cast($1 as varchar), '{_structure(posted)}') as p)"
+            ]
+            for name, schema in posted.items():
+                columns = ", ".join(f"unnest(p.{name}.{column}) as {column}" for column in schema)
+                parts.append(f"{name} as (select {columns} from posted)")
+            parts.append(f"{NUMBERS} as ({numbers})")
+            parts += [f"{name} as ({sql})" for name, sql in catalog.reductions.items()]
+            query = vector_query(catalog).removeprefix("with ")
+            self._connection.execute(f"prepare vector as with {', '.join(parts)}, {query}")
+
+    def vector(self, tables: Tables, cutoff: date) -> dict[str, Any] | None:
+        """The vector of the customer whose checked rows these are; None without any row before the cut-off.
+
+        Parameters
+        ----------
+        tables
+            Table name to rows of the checked schema (day numbers, doubles, strings), all of one customer.
+        """
+        posted: dict[str, Any] = dict.fromkeys((*self._columns, PRICES))
+        posted |= {name: self._by_column(name, rows) for name, rows in tables.items() if rows}
+        posted["cutoffs"] = {"cutoff": [day_number(cutoff)], "memory_days": [self.memory_days]}
+        if self._prices:
+            bought = {str(row.get("product")) for row in tables.get("transactions", ())}
+            known = [product for product in bought if product in self._prices]
+            posted[PRICES] = {"product": known, "price": [self._prices[product] for product in known]}
+        text = json.dumps(posted, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("'", "''")
+        with self._lock:
+            found = self._connection.execute(f"execute vector('{text}')").fetchall()
+        if not found:
+            return None
+        return dict(zip((*KEYS, *self.catalog.names), found[0], strict=True))
+
+    def _by_column(self, table: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any] | None]:
+        """Rows as columns of equal length; one without values is none, which is null in all rows."""
+        columns = {column: [row.get(column) for row in rows] for column in self._columns[table]}
+        return {column: values if any(value is not None for value in values) else None
+                for column, values in columns.items()}  # fmt: skip
+
+
+def _structure(schemas: Mapping[str, Mapping[str, str]]) -> str:
+    """What the posted JSON holds: each table as an object of columns, each a list of values."""
+    return json.dumps({name: {column: [kind] for column, kind in schema.items()} for name, schema in schemas.items()})
