@@ -10,7 +10,7 @@ export BENTOML_DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
-.PHONY: messages help demo serve test quick lint format bench bench-accuracy bench-decisions bench-features bench-segments bench-serving browser screenshots lock clean
+.PHONY: messages help demo serve test quick lint format bench bench-accuracy bench-decisions bench-features bench-segments bench-serving browser engines screenshots lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -31,7 +31,7 @@ demo: $(READY) ## Train on a real grocery chain, score every customer, print the
 serve: $(READY) ## Serve what `make demo` made, on port 3000
 	@$(PY) -m holdfast serve --shop demo-shop
 
-test: $(READY) browser ## Every test
+test: $(READY) browser engines ## Every test
 	@$(PY) -m pytest
 
 quick: $(READY) ## The tests that start, train and serve nothing
@@ -39,6 +39,9 @@ quick: $(READY) ## The tests that start, train and serve nothing
 
 browser: $(READY) ## Chromium and axe-core for the tests of the web page; with `make test`
 	@bash tests/browser/install.sh
+
+engines: $(READY) ## Spark with a Java, and PostgreSQL, for their tests; with `make test`
+	@bash tests/engines/install.sh
 
 screenshots: $(READY) browser ## Take the README's pictures anew
 	@$(PY) tests/browser/screenshots.py

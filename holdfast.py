@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 ROOMS = {
-    "features.commands": ("init", "check"),
+    "features.commands": ("init", "vectors"),
+    "training.check_command": ("check",),
     "training.commands": ("train", "judge", "promote", "monitor", "ui"),
     "serving.commands": ("score", "serve", "keys", "users"),
 }
@@ -54,12 +55,13 @@ def demo(
     from serving import commands as serving_room
     from serving.users import first_login
     from training import commands as training
+    from training.check_command import check
 
     watch = Stopwatch()
     if not (folder / "shop.toml").exists():
         features.init(folder, example)
     with watch.step("check"):
-        features.check(folder)
+        check(folder)
     past = training.past_quarter(folder)
     if past:
         say(f"\n{past[0]}: a first bundle learns, from what was known by then, and scores the months that follow.")

@@ -11,7 +11,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
+
+from features.references import VectorReferences
 
 Role = Literal["lever", "context", "protected"]
 Unit = Literal["days", "count", "money", "share", "ratio", "number", "category"]
@@ -26,6 +29,9 @@ class Driver:
     en: str
     zh: str
 
+
+KNOWN_CUSTOMERS = "known_customers"
+_OF_THE_SHOP = ("attributes", "given")  # relations whose features are columns of this shop's own
 
 DRIVERS: dict[str, Driver] = {
     driver.name: driver
@@ -43,7 +49,11 @@ DRIVERS: dict[str, Driver] = {
         Driver("engagement", "lever", "Engagement", "互动"),
         Driver("offers", "lever", "Offers", "优惠活动"),
         Driver("tenure", "context", "Time with us", "客户时长"),
+        Driver("contract", "lever", "Contract ending", "合同到期"),
+        Driver("contract_price", "lever", "Contract price", "合同价格"),
+        Driver("payment", "lever", "Payment trouble", "付款问题"),
         Driver("profile", "context", "Customer profile", "客户画像"),
+        Driver("given", "context", "Your own measures", "自有指标"),
     )
 }
 
@@ -151,14 +161,29 @@ class Catalog:
     def fingerprint(self) -> str:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
-    def available(self, columns: Mapping[str, Iterable[str]], attributes: Mapping[str, str]) -> Catalog:
-        """The features that a shop's tables can carry, with one more for each attribute."""
+    def available(
+        self, columns: Mapping[str, Iterable[str]], attributes: Mapping[str, str],
+        given: Mapping[str, str] = MappingProxyType({}), references: VectorReferences | None = None,
+    ) -> Catalog:  # fmt: skip
+        """The features that a shop's tables and references can carry, with one more for each attribute and given column.
+
+        A feature over other columns stays only where all that it names stay. What no feature reads any more is left
+        out, but never `known_customers`, which tells whose vectors there are.
+        """
         have = {f"{table}.{column}" for table, names in columns.items() for column in names}
-        kept = [feature for feature in self.features if set(feature.needs) <= have]
-        names = {feature.name for feature in kept}
-        kept = [replace(f, usual="") if f.usual and f.usual not in names else f for f in kept]
-        kept += [_attribute(name, kind) for name, kind in attributes.items()]
-        return replace(self, features=tuple(kept))
+        have |= references.names if references else frozenset()
+        own = [_attribute(name, kind) for name, kind in attributes.items()]
+        own += [_given(name, kind) for name, kind in given.items()]
+        features = [f for f in self.features if f.relation not in _OF_THE_SHOP]
+        every = {f.name for f in features} | {f.name for f in own}
+        kept = {f.name: f for f in features if set(f.needs) <= have} | {f.name: f for f in own}
+        while lacking := [f.name for f in kept.values() if (_named(f) & every) - kept.keys()]:
+            kept = {name: f for name, f in kept.items() if name not in lacking}
+        kept = {name: replace(f, usual="") if f.usual not in kept else f for name, f in kept.items()}
+        reductions, relations = dict(self.reductions), dict(self.relations)
+        if given:
+            reductions["given_rows"], relations["given"] = _given_rows(given)
+        return Catalog(tuple(kept.values()), reductions, relations).naming(kept)
 
     def naming(self, names: Iterable[str]) -> Catalog:
         """The features of these names and those that their SQL names, with the reductions and relations they read."""
@@ -168,10 +193,10 @@ class Catalog:
         while asked:
             feature = asked.pop()
             wanted.add(feature.name)
-            asked += [every[word] for word in _words(feature.sql) & every.keys() - wanted]
+            asked += [every[word] for word in _named(feature) & every.keys() - wanted]
         features = tuple(feature for feature in self.features if feature.name in wanted)
         relations = {f.relation: self.relations[f.relation] for f in features if f.relation in self.relations}
-        read, texts = {"known_customers"}, [self.reductions["known_customers"], *relations.values()]
+        read, texts = {KNOWN_CUSTOMERS}, [self.reductions.get(KNOWN_CUSTOMERS, ""), *relations.values()]
         while texts:
             found = _words(texts.pop()) & self.reductions.keys() - read
             read |= found
@@ -197,6 +222,11 @@ def _words(sql: str) -> set[str]:
     return set(re.findall(r"\w+", sql))
 
 
+def _named(feature: Feature) -> set[str]:
+    """What may be the name of another feature: only expressions over columns name any."""
+    return _words(feature.sql) if feature.relation == "vector" else set()
+
+
 PROTECTED_WORDS = frozenset(
     """age ages aged gender sex ethnicity ethnic race racial religion religious nationality marital disability disabled
     birth birthday birthdate birthyear dob""".split()  # noqa: SIM905 - a table of words reads better than a list
@@ -219,3 +249,38 @@ def _attribute(name: str, kind: str) -> Feature:
         meaning=words.capitalize(), meaning_zh=f"客户属性：{words}",
         en=f"{words.capitalize()}: {{value}}.", zh=f"{words}：{{value}}。", needs=("customers.customer_id",),
     )  # fmt: skip
+
+
+def _given(name: str, kind: str) -> Feature:
+    """A column of the vectors table as a feature."""
+    words = name.replace("_", " ")
+    return Feature(
+        name=f"given_{name}", family="given", relation="given", sql=f"max(given_{name})",
+        driver="given", role="protected" if is_protected(name) else "context",
+        unit="number" if kind == "number" else "category", missing="unknown",
+        meaning=f"{words.capitalize()}, as given", meaning_zh=f"自有指标：{words}",
+        en=f"{words.capitalize()} is {{value}}; typical is {{usual}}.",
+        zh=f"{words}为{{value}}；一般客户为{{usual}}。", needs=("vectors.customer_id",),
+    )  # fmt: skip
+
+
+def _given_rows(given: Iterable[str]) -> tuple[str, str]:
+    """The reduction and the relation of the given columns: the latest row that was known at the cut-off.
+
+    Rows of one customer and one day are one, with the largest value of each column, so that their order tells nothing.
+    """
+    names = [f"given_{name}" for name in given]
+    largest = ", ".join(f"max({name}) as {name}" for name in names)
+    reduction = f"""
+        select customer_id, known_day, {", ".join(names)},
+               lag(known_day) over (partition by customer_id order by known_day desc) as next_day
+        from (
+            select customer_id, coalesce(as_of_day, 0) as known_day, {largest}
+            from vectors
+            group by customer_id, coalesce(as_of_day, 0)
+        ) as days"""
+    relation = f"""
+        select c.cutoff, d.customer_id, {", ".join(f"d.{name}" for name in names)}
+        from given_rows as d join cutoffs as c
+            on d.known_day <= c.cutoff and case when d.next_day <= c.cutoff then 0 else 1 end = 1"""
+    return reduction, relation

@@ -8,7 +8,9 @@ from datetime import date
 from pathlib import Path
 
 from features.column_report import ColumnReport
+from features.quarantine import Fault
 from features.refusal import Refusal
+from features.shop import Engine
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,12 @@ class TableReport:
     quarantine_file: str | None
     columns: tuple[ColumnReport, ...]
     warnings: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
 class CheckedTables:
-    """A shop's tables that have passed the check, and what is known of them."""
+    """A shop's tables that have passed the check, what is known of them, and what computes with them."""
 
     folder: Path
     fingerprint: str
@@ -39,6 +42,8 @@ class CheckedTables:
     reports: tuple[TableReport, ...] = field(default=())
     checked_on: date = date(1970, 1, 1)
     future_rows: int = 0
+    engine: Engine = "duckdb"
+    postgres_url: str | None = field(default=None, repr=False)
 
     @property
     def is_of_its_day(self) -> bool:
@@ -70,6 +75,7 @@ def remembered(folder: Path) -> CheckedTables | None:
                 **table,
                 "columns": tuple(ColumnReport(**column) for column in table["columns"]),
                 "warnings": tuple(table["warnings"]),
+                "faults": tuple(Fault(**fault) for fault in table["faults"]),
             }
         )
         for table in content["reports"]

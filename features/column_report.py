@@ -24,12 +24,14 @@ class ColumnReport:
     detail: str = ""
 
 
-def column_report(connection: duckdb.DuckDBPyConnection, table: Table, column: Column, mapped: bool) -> ColumnReport:
-    """What the checked table of this name holds in this column; a warning only where the shop mapped it."""
+def column_report(
+    connection: duckdb.DuckDBPyConnection, table: Table, column: Column, mapped: bool, checked: str
+) -> ColumnReport:
+    """What the checked rows, an SQL relation, hold in this column; a warning only where the shop mapped it."""
     name = f'"{column.checked_name}"'
     missing, distinct, low, high = connection.execute(
         f"select avg(case when {name} is null then 1 else 0 end), count(distinct {name}),"
-        f" cast(min({name}) as varchar), cast(max({name}) as varchar) from checked_{table.name}"
+        f" cast(min({name}) as varchar), cast(max({name}) as varchar) from {checked}"
     ).fetchall()[0]
     if column.kind == "moment":
         low, high = (str(day_date(int(day))) if day is not None else "" for day in (low, high))

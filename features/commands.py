@@ -1,8 +1,9 @@
-"""The features room's commands: init, check."""
+"""The features room's commands: init, vectors."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 from dataclasses import asdict
@@ -12,11 +13,14 @@ from typing import Annotated
 
 import typer
 
+from features.behavior import CATALOG, catalog_of
 from features.check import check_tables
-from features.console import answer, progress, say, show_table
+from features.console import Stopwatch, answer, progress, say
+from features.references import VectorReferences
 from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store, written_whole
+from features.vectors import write_vectors
 
 app = typer.Typer()
 
@@ -77,38 +81,66 @@ def _complete_journey() -> Path:
     return Path(found.origin).parent / "data"
 
 
-@app.command()
-def check(
+@app.command("vectors")
+def write(
     shop: Annotated[Path, typer.Option("--shop", envvar="HOLDFAST_SHOP", help="The shop's folder.")] = Path(),
+    cutoff: Annotated[
+        list[datetime] | None,
+        typer.Option(help="A day; only what happened before it counts. May be given more than once. Default: the last.",
+                     formats=["%Y-%m-%d"]),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write into. Default: vectors in the shop's folder.")] = None,
+    memory_days: Annotated[int, typer.Option(min=28, help="How far back a vector looks.")] = 182,
+    references: Annotated[
+        Path | None, typer.Option(help="A bundle's vector_references.json, for columns that compare with others.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of DuckDB.")] = 2,
+    memory_limit: Annotated[str | None, typer.Option(help="The most memory DuckDB may take, like 4GB.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
-) -> None:
-    """Read the shop's tables: what is usable, what is quarantined, what is refused and why.
+) -> None:  # fmt: skip
+    """Write every customer's behaviour vector as Parquet, a folder per cut-off, and what its columns mean.
 
-    Example: holdfast check --shop my-shop
+    Example: holdfast vectors --shop my-shop --cutoff 2025-03-01 --cutoff 2025-04-01
     """
-    settings = read_shop(shop)
-    with progress("reading tables", len(settings.tables)) as done:
-        checked = check_tables(settings, local_store(), settings.today(datetime.now(UTC)), lambda _table: done())
-    show_table(
-        "Tables", ("table", "rows read", "used", "quarantined", "quarantine file"),
-        [(r.table, f"{r.read:,}", f"{r.used:,}", f"{r.quarantined:,}", r.quarantine_file or "") for r in checked.reports],
-    )  # fmt: skip
-    show_table(
-        "Columns", ("table", "column", "state", "missing", "distinct", "from", "to", "detail"),
-        [
-            (c.table, c.column, c.state, f"{c.missing_share:.1%}", f"{c.distinct:,}", c.low, c.high, c.detail)
-            for r in checked.reports for c in r.columns
-        ],
-    )  # fmt: skip
-    for report in checked.reports:
-        for warning in report.warnings:
-            say(f"warning: {report.table}: {warning}")
-    say(f"Events from {checked.first_day} to {checked.last_day}; complete up to {checked.known_until}.")
-    answer(
-        {
-            "shop": settings.name, "fingerprint": checked.fingerprint, "first_day": checked.first_day,
-            "last_day": checked.last_day, "known_until": checked.known_until,
-            "tables": [asdict(report) for report in checked.reports],
-        },
-        as_json,
-    )  # fmt: skip
+    settings, store, watch = read_shop(shop), local_store(), Stopwatch()
+    with watch.step("check"):
+        checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
+    known = _read_references(references) if references else None
+    catalog = catalog_of(settings, checked, known)
+    days = sorted({moment.date() for moment in cutoff}) if cutoff else [checked.known_until]
+    folder = out or shop / "vectors"
+    with watch.step("vectors"), progress("behaviour vectors") as done:
+        rows = write_vectors(
+            checked, catalog, days, memory_days, folder, known, threads, memory_limit,
+            tell=lambda _part, of: done(1, of),
+        )  # fmt: skip
+    described = [
+        {key: value for key, value in asdict(feature).items() if key in _DESCRIBED} for feature in catalog.features
+    ]
+    with written_whole(folder / "_columns.json") as beside:
+        beside.write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
+    left_out = [
+        f
+        for f in CATALOG.features
+        if f.name not in catalog.names and not known and any(need.startswith("references.") for need in f.needs)
+    ]
+    if left_out:
+        say(f"{len(left_out)} columns compare with other customers and need --references of a bundle; left out.")
+    say(
+        f"Wrote {rows:,} vectors of {len(catalog.features)} columns to {folder}; their meanings to _columns.json there."
+    )
+    watch.show()
+    answer({"folder": str(folder), "rows": rows, "columns": len(catalog.features), "cutoffs": days,
+            "seconds": watch.seconds}, as_json)  # fmt: skip
+
+
+_DESCRIBED = ("name", "family", "driver", "role", "unit", "missing", "meaning", "meaning_zh")
+
+
+def _read_references(file: Path) -> VectorReferences:
+    try:
+        return VectorReferences.from_dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            "HF106", f"{file} is not a bundle's references: {error}.", "Give the vector_references.json of a bundle."
+        ) from None

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -36,7 +37,7 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object
         numeric = all(isinstance(row[k], (int, float)) or str(row[k])[:1] in "-+0123456789$" for row in rows)
         table.add_column(name, justify="right" if rows and numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     console.print(table)
 
 

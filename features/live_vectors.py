@@ -10,11 +10,11 @@ from typing import Any
 
 from features.catalog import Catalog
 from features.events import TABLES
+from features.on_duckdb import RATIO, only_reading
 from features.references import NUMBERS, PRICES, VectorReferences
 from features.snapshot import day_number
 from features.sources import connect
 from features.vector_query import KEYS, vector_query
-from features.vectors import RATIO, only_reading
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -31,27 +31,27 @@ class LiveVectors:
         self.memory_days = memory_days
         self._prices = references.prices if references else {}
         self._lock = threading.Lock()
-        self._connection = connect()
-        self._connection.execute("set threads = 1")
-        self._connection.execute(RATIO)
+        self.connection = connect()
+        self.connection.execute("set threads = 1")
+        self.connection.execute(RATIO)
         schemas = {table.name: dict(table.checked_schema) for table in TABLES.values()}
         for feature in catalog.features:
             owner = {"attributes": "customers", "given": "vectors"}.get(feature.relation)
             if owner:
-                schemas[owner][feature.sql] = "varchar" if feature.unit == "category" else "double"
+                schemas[owner][feature.name] = "varchar" if feature.unit == "category" else "double"
         self._columns = {name: tuple(schema) for name, schema in schemas.items()}
         # what is bound is checked against empty tables of the same names, which the prepared statement then hides
         for name, schema in schemas.items():
-            self._connection.execute(f"create table {name} ({', '.join(f'{c} {kind}' for c, kind in schema.items())})")
-        self._connection.execute("create table cutoffs (cutoff integer, memory_days integer)")
-        self._connection.execute(f"create table {PRICES} (product varchar, price double)")
+            self.connection.execute(f"create table {name} ({', '.join(f'{c} {kind}' for c, kind in schema.items())})")
+        self.connection.execute("create table cutoffs (cutoff integer, memory_days integer)")
+        self.connection.execute(f"create table {PRICES} (product varchar, price double)")
         numbers = references.numbers_query() if references else "select 0 as nothing"
-        self._connection.execute(f"create view {NUMBERS} as {numbers}")
+        self.connection.execute(f"create view {NUMBERS} as {numbers}")
         # a customer's few rows need no better plan than the one written down
-        self._connection.execute("pragma disable_optimizer")
+        self.connection.execute("pragma disable_optimizer")
         posted = {**schemas, "cutoffs": {"cutoff": "integer", "memory_days": "integer"},
                   PRICES: {"product": "varchar", "price": "double"}}  # fmt: skip
-        with only_reading(self._connection, catalog):
+        with only_reading(self.connection, catalog):
             parts = [
                 f"posted as materialized (select from_json_strict(cast($1 as varchar), '{_structure(posted)}') as p)"
             ]
@@ -61,7 +61,7 @@ class LiveVectors:
             parts.append(f"{NUMBERS} as ({numbers})")
             parts += [f"{name} as ({sql})" for name, sql in catalog.reductions.items()]
             query = vector_query(catalog).removeprefix("with ")
-            self._connection.execute(f"prepare vector as with {', '.join(parts)}, {query}")
+            self.connection.execute(f"prepare vector as with {', '.join(parts)}, {query}")
 
     def vector(self, tables: Tables, cutoff: date) -> dict[str, Any] | None:
         """The vector of the customer whose checked rows these are; None without any row before the cut-off.
@@ -71,6 +71,15 @@ class LiveVectors:
         tables
             Table name to rows of the checked schema (day numbers, doubles, strings), all of one customer.
         """
+        text = self.posted_text(tables, cutoff)
+        with self._lock:
+            found = self.connection.execute(f"execute vector('{text}')").fetchall()
+        if not found:
+            return None
+        return dict(zip((*KEYS, *self.catalog.names), found[0], strict=True))
+
+    def posted_text(self, tables: Tables, cutoff: date) -> str:
+        """The rows, the cut-off and the prices of the products as the statement's one parameter, quotes doubled."""
         posted: dict[str, Any] = dict.fromkeys((*self._columns, PRICES))
         posted |= {name: self._by_column(name, rows) for name, rows in tables.items() if rows}
         posted["cutoffs"] = {"cutoff": [day_number(cutoff)], "memory_days": [self.memory_days]}
@@ -78,12 +87,7 @@ class LiveVectors:
             bought = {str(row.get("product")) for row in tables.get("transactions", ())}
             known = [product for product in bought if product in self._prices]
             posted[PRICES] = {"product": known, "price": [self._prices[product] for product in known]}
-        text = json.dumps(posted, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("'", "''")
-        with self._lock:
-            found = self._connection.execute(f"execute vector('{text}')").fetchall()
-        if not found:
-            return None
-        return dict(zip((*KEYS, *self.catalog.names), found[0], strict=True))
+        return json.dumps(posted, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("'", "''")
 
     def _by_column(self, table: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any] | None]:
         """Rows as columns of equal length; one without values is none, which is null in all rows."""

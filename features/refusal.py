@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 CODES: dict[str, str] = {
@@ -13,6 +14,8 @@ CODES: dict[str, str] = {
     "HF104": "a setting has a value that cannot be used",
     "HF105": "the folder already holds a shop",
     "HF106": "a file or folder cannot be read or written",
+    "HF107": "the engine that the shop names cannot be used",
+    "HF108": "the port cannot be listened on",
     # 2xx: the tables a shop brings
     "HF201": "a table's file is absent or unreadable",
     "HF202": "a table lacks a column",
@@ -21,6 +24,22 @@ CODES: dict[str, str] = {
     "HF205": "a column expression cannot be evaluated",
     "HF206": "a cut-off lies where nothing is known",
     "HF207": "a required table is not mapped",
+    "HF208": "the files of one table differ",
+    "HF209": "a column is of a type that cannot be used",
+    # 21x: what knows the future
+    "HF211": "a feature knows what lies after its cut-off",
+    "HF212": "a column tells who left",
+    "HF213": "a column repeats the label",
+    "HF214": "a column grows with what came after",
+    "HF215": "a column holds dates after the cut-off",
+    "HF216": "rows are dated later than their load",
+    "HF217": "something ends before it begins",
+    "HF218": "many rows bear one date",
+    "HF219": "one feature tells nearly everything",
+    # 22x: databases
+    "HF221": "the package for a database is not installed",
+    "HF222": "a database cannot be reached",
+    "HF223": "a database lacks a table, or does not let it be read",
     # 3xx: learning
     "HF301": "too few customers to learn from",
     "HF302": "too few churners, or too few who stayed",
@@ -58,14 +77,20 @@ CODES: dict[str, str] = {
 }
 
 
+_ENDED_TWICE = re.compile(r"([?!])\.(?=\s|$)|(?<!\.)(\.)\.(?=\s|$)")
+
+
 class Refusal(Exception):
-    """A refusal in the voice of the house: code, what was got and wanted, and the mend."""
+    """A refusal in the voice of the house: code, what was got and wanted, and the mend.
+
+    What was got may quote a sentence of others; its end is not punctuated twice.
+    """
 
     def __init__(self, code: str, what: str, mend: str = "") -> None:
         if code not in CODES:
             raise KeyError(f"refusal code {code} is not in features/refusal.py")
         self.code = code
-        self.what = what
+        self.what = _ENDED_TWICE.sub(r"\1\2", what)
         self.mend = mend
         super().__init__(str(self))
 

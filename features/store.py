@@ -7,7 +7,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from features.refusal import Refusal
@@ -15,11 +15,16 @@ from features.refusal import Refusal
 
 @dataclass(frozen=True)
 class Store:
-    """The folder that everything Holdfast writes lies in (`models/store` unless `HOLDFAST_STORE` says)."""
+    """The folder that everything Holdfast writes lies in (`models/store` unless `HOLDFAST_STORE` says).
+
+    `environment` is where the addresses of databases that shops name are looked up; they hold passwords, so that it is
+    shown nowhere.
+    """
 
     root: Path
     ledger_url_setting: str | None = None
     mlflow_uri_setting: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Store:
@@ -29,6 +34,7 @@ class Store:
             Path(environment.get("HOLDFAST_STORE") or here).absolute(),
             environment.get("HOLDFAST_LEDGER_URL") or None,
             environment.get("MLFLOW_TRACKING_URI") or None,
+            environment,
         )
 
     @property

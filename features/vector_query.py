@@ -27,7 +27,8 @@ def vector_query(catalog: Catalog) -> str:
         " join cutoffs as c on k.first_day < c.cutoff)"
     ]
     columns, joins = [f"s.{name}" for name in KEYS], []
-    for relation, features in by_relation.items():
+    # few columns first: what is joined early passes through every later join
+    for relation, features in sorted(by_relation.items(), key=lambda item: len(item[1])):
         aggregates = ", ".join(f"{f.sql} as {f.name}" for f in features)
         parts.append(
             f"{relation}_features as (select cutoff, customer_id, {aggregates}"
@@ -45,11 +46,15 @@ def vector_query(catalog: Catalog) -> str:
         joins.append(f"cross join {NUMBERS} as p")
         columns += [f"p.{name}" for name in numbers]
     parts.append(f"gathered as (select {', '.join(columns)} from spine as s {' '.join(joins)})")
-    source = "gathered"
-    for depth, level in enumerate(_levels(expressions)):
-        parts.append(f"expressed_{depth} as (select *, {', '.join(_column(f, f.sql) for f in level)} from {source})")
-        source = f"expressed_{depth}"
-    return f"with {', '.join(parts)} select {', '.join((*KEYS, *catalog.names))} from {source}"
+    source, last = "gathered", {name: name for name in catalog.names}
+    for depth, level in enumerate(levels := _levels(expressions)):
+        if depth < len(levels) - 1:
+            found = ", ".join(_column(feature, feature.sql) for feature in level)
+            parts.append(f"expressed_{depth} as (select *, {found} from {source})")
+            source = f"expressed_{depth}"
+        else:
+            last |= {feature.name: _column(feature, feature.sql) for feature in level}
+    return f"with {', '.join(parts)} select {', '.join((*KEYS, *last.values()))} from {source}"
 
 
 def reference_numbers(catalog: Catalog) -> tuple[str, ...]:

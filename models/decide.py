@@ -4,7 +4,8 @@ expected net value = churn probability x save rate x profit lost if gone - cost
 
 Pure: scores and a playbook in, decisions out. Budget and contact caps are met by the customers with the highest
 net value per unit of cost; whose best action is used up gets their next best one. The universal hold-out is drawn by
-salted hash before anything is chosen. An action's control group is drawn by another one among exactly those whom the
+salted hash before anything is chosen. Nobody gets an action through a channel that they do not allow, nor stands for
+comparison with those who do. An action's control group is drawn by another one among exactly those whom the
 limits let have it, so that treated and control differ by chance alone; a control's share of the budget stays unspent.
 """
 
@@ -27,6 +28,7 @@ NO_ACTION_REASONS = {
     "lost_cause": ("lost cause", "挽留无望"),
     "no_remedy": ("no action answers the reasons", "暂无对应原因的行动"),
     "not_worth_it": ("would cost more than it brings", "成本高于收益"),
+    "no_consent": ("the customer allows no channel of the actions that would pay", "客户未同意可行行动的联系渠道"),
     "campaign_control": ("in the action's control group", "属于该行动的对照组"),
     "contacts_spent": ("the action's contact cap is reached", "该行动的联系上限已满"),
     "budget_spent": ("the budget is spent", "预算已用完"),
@@ -36,7 +38,10 @@ _REASONS_ANSWERED = 3
 
 @dataclass(frozen=True)
 class Case:
-    """What a decision needs to know of one customer; money in the shop's currency."""
+    """What a decision needs to know of one customer; money in the shop's currency.
+
+    `channels` are those that the customer allows, None where all are (features/consent.py).
+    """
 
     customer_id: str
     eligible: bool
@@ -46,6 +51,7 @@ class Case:
     tier: str
     days_since_last_offer: float | None
     reasons: tuple[Reason, ...]
+    channels: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,10 @@ def _wanted(playbook: Playbook, case: Case) -> tuple[Decision, list[Decision]]:
         return _nothing(refused, propensity=treated), []
     options = _options(playbook, case)
     paying = [option for option in options if option.expected_net_value > 0]
-    return _nothing("not_worth_it" if options else "no_remedy", propensity=treated), paying
+    forbidden = _forbidden(playbook, case)
+    allowed = [option for option in paying if option.action not in forbidden]
+    why = "no_consent" if paying else "not_worth_it" if options else "no_remedy"
+    return _nothing(why, propensity=treated), allowed
 
 
 def _drawn(playbook: Playbook, customer_id: str, decision: Decision) -> Decision:
@@ -148,6 +157,11 @@ def _options(playbook: Playbook, case: Case) -> list[Decision]:
         if case.tier in action.tiers and set(levers) & set(action.drivers)
     ]
     return sorted(options, key=lambda option: -option.expected_net_value)
+
+
+def _forbidden(playbook: Playbook, case: Case) -> frozenset[str]:
+    """The actions whose channel the customer does not allow."""
+    return frozenset(action.name for action in playbook.actions if not action.allowed_by(case.channels))
 
 
 def _valued(playbook: Playbook, case: Case, action: Action, because: tuple[str, ...]) -> Decision:
@@ -197,6 +211,7 @@ CONSIDERED = {
     "held_out": ("chosen, but the customer is in its control group", "已选择，但客户属于对照组"),
     "worth_less": ("worth less than the one chosen", "预期价值低于所选行动"),
     "costs_more": ("would cost more than it brings", "成本高于收益"),
+    "no_consent": ("the customer does not allow its channel", "客户未同意该联系渠道"),
     "contacts_spent": NO_ACTION_REASONS["contacts_spent"],
     "budget_spent": NO_ACTION_REASONS["budget_spent"],
     "other_tier": ("is for customers of another tier", "适用于其他客户层级"),
@@ -215,22 +230,20 @@ _BEFORE_ANY_ACTION = {
 def considered(playbook: Playbook, case: Case, decision: Decision) -> list[dict[str, Any]]:
     """What became of every action of the playbook for this customer, the best first; empty where none was considered.
 
-    Each has `action`, `verdict` (of CONSIDERED) and, where it answers a reason of this tier, `expected_net_value`,
-    its `interval` and `cost`.
+    Each has `action`, `verdict` (of CONSIDERED) and, where it answers a reason of this tier, `expected_net_value`.
     """
     if decision.why_not in _BEFORE_ANY_ACTION:
         return []
     options = _options(playbook, case)
-    spent = dict(decision.spent)
+    verdicts = dict.fromkeys(_forbidden(playbook, case), "no_consent") | dict(decision.spent)
     found: list[dict[str, Any]] = []
     for option in options:
         name = option.action
         if name in (decision.action, decision.withheld):
             verdict = "chosen" if name == decision.action else "held_out"
         else:
-            verdict = spent.get(name) or ("costs_more" if option.expected_net_value <= 0 else "worth_less")
-        worth = {k: v for k, v in option.as_dict().items() if k in ("action", "expected_net_value", "interval", "cost")}
-        found.append({**worth, "verdict": verdict})
+            verdict = verdicts.get(name) or ("costs_more" if option.expected_net_value <= 0 else "worth_less")
+        found.append({"action": name, "expected_net_value": round(option.expected_net_value, 2), "verdict": verdict})
     valued = {option.action for option in options}
     for action in playbook.actions:
         if action.name not in valued:

@@ -1,4 +1,9 @@
-"""Customer value: what a customer is expected to spend over a year, and what is lost if they leave now."""
+"""Customer value: what a customer is expected to spend over a year, and what is lost if they leave now.
+
+What a customer who stays through this period is expected to spend over the year has two parts: by the chance of
+staying it is the lifetime value, by the chance of leaving the value at risk. So the value at risk of a likely leaver,
+above one half, is more than their lifetime value, which already counts on their leaving.
+"""
 
 from __future__ import annotations
 

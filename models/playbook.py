@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from features.catalog import DRIVERS
+from features.consent import ALL, NONE, same_channel
 from features.refusal import did_you_mean
 from features.settings import Settings, read_toml
 from models.relationship import TIERS
@@ -44,7 +45,7 @@ class ControlRules(Settings):
 
 
 class Action(Settings):
-    """`[[actions]]`."""
+    """`[[actions]]`; `channel` is what the customer is reached by, in the words of `customers.consent`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     en: str
@@ -54,6 +55,21 @@ class Action(Settings):
     cost: float = Field(ge=0)
     save_rate: tuple[float, float, float]
     max_contacts: int | None = Field(default=None, ge=0)
+    channel: str | None = Field(default=None, pattern=r"^\w[\w-]*$")
+
+    def allowed_by(self, channels: frozenset[str] | None) -> bool:
+        """Whether someone who allows these channels (None: all) may get it; without a channel it wants any of them."""
+        if channels is None:
+            return True
+        return self.channel in channels if self.channel else bool(channels)
+
+    @field_validator("channel")
+    @classmethod
+    def _channel_is_one(cls, channel: str | None) -> str | None:
+        name = channel and same_channel(channel)
+        if name in NONE | ALL:
+            raise ValueError("it must name one channel, like email; leave it out where there is none")
+        return name
 
     @field_validator("drivers")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 from pathlib import Path
 
 from features.refusal import Refusal
+from features.shop import Shop
 from features.store import written_whole
 from models.bundle import Bundle, load_bundle
 
@@ -77,6 +79,25 @@ def current_bundle(bundles: Path) -> Bundle:
     """The published bundle, loaded."""
     bundle_id = current_id(bundles)
     return load_bundle(bundles / folder_name(bundle_id), bundle_id)
+
+
+def require_own(shop: Shop, bundle_id: str, trained_on: str | None, bundles: Path) -> None:
+    """Refuse (HF406) to work on a shop with a bundle that was trained on another one's customers."""
+    if trained_on != shop.name:
+        raise Refusal(
+            "HF406", f"{bundle_id} in {bundles} was trained on the shop {trained_on!r}, not on {shop.name!r}.",
+            "One store serves one shop. Give this one its own, in every shell that works on it, like:"
+            f" export HOLDFAST_STORE={shlex.quote(str(shop.folder / 'store'))}",
+        )  # fmt: skip
+
+
+def require_own_store(shop: Shop, bundles: Path) -> None:
+    """Refuse (HF406) a store whose published bundle is another shop's; one that holds none, or a damaged one, is free."""
+    try:
+        bundle = current_bundle(bundles)
+    except Refusal:
+        return
+    require_own(shop, bundle.id, bundle.card.get("shop"), bundles)
 
 
 class Follower:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 from babel.units import format_unit
 
 from features.catalog import DRIVERS, Catalog, Feature
@@ -35,7 +35,9 @@ class ReasonFeature:
 class Reason:
     """A driver that moved this customer's probability; `push` is in log-odds, above 0 towards leaving.
 
-    The sentence speaks of the first of `features`, so that it can be said anew in another language.
+    The sentence speaks of the first of `features`, so that it can be said anew in another language. It is `telling`
+    where that value is known, sounds other than the usual one, and lies to the side of it that the push speaks of. A
+    reason that is not is one of the sum, but not one to be told (`raising`), nor a `lever`: nothing is done about it.
     """
 
     driver: str
@@ -43,6 +45,7 @@ class Reason:
     lever: bool
     features: tuple[ReasonFeature, ...]
     sentence: str
+    telling: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -54,6 +57,7 @@ class Reason:
                 for f in self.features
             ],
             "sentence": self.sentence,
+            "telling": self.telling,
         }
 
 
@@ -105,21 +109,32 @@ class Explainer:
     ) -> Reason:
         towards = columns[np.argsort(-pushes[columns] * np.sign(push or 1), kind="stable")]
         names = self.catalog.names
-        leading = min(
+        preferred = sorted(
             towards,
             key=lambda j: (
-                _absent(row[names[j]]), not self._telling(j, row, push), not self.catalog.features[j].plain
+                _absent(row[names[j]]), not self._agrees(j, row, push), not self.catalog.features[j].plain
             ),
         )  # fmt: skip
+        leading = next((j for j in preferred if self._tells(j, row)), preferred[0])
+        telling = self._tells(leading, row) and self._agrees(leading, row, push)
         features = []
         for j in (leading, *(j for j in towards if j != leading))[:_FEATURES_SHOWN]:
             feature = self.catalog.features[j]
             features.append(ReasonFeature(feature.name, row[feature.name], self.usual(feature, row), float(pushes[j])))
-        lever = any(self.catalog.features[j].role == "lever" for j in columns) and self._telling(leading, row, push)
+        lever = telling and any(self.catalog.features[j].role == "lever" for j in columns)
         sentence = self.sentence(self.catalog.features[leading], features[0])
-        return Reason(driver, float(push), lever, tuple(features), sentence)
+        return Reason(driver, float(push), lever, tuple(features), sentence, telling)
 
-    def _telling(self, j: int, row: Mapping[str, Any], push: float) -> bool:
+    def _tells(self, j: int, row: Mapping[str, Any]) -> bool:
+        """Whether the customer's value is known and, as it is spoken, not the usual one."""
+        feature = self.catalog.features[j]
+        value = row[feature.name]
+        if _absent(value):
+            return False
+        usual = self.usual(feature, row)
+        return usual is None or self.spoken(value, feature.unit) != self.spoken(usual, feature.unit)
+
+    def _agrees(self, j: int, row: Mapping[str, Any], push: float) -> bool:
         """Whether the customer's value differs from the usual one to the side that the push speaks of.
 
         A push may come from several columns together; a sentence that says the contrary would only confuse.
@@ -165,22 +180,27 @@ class Explainer:
 )  # a shop's customers share most of what is said of them, and Babel takes its time
 def _spoken(value: float, unit: str, language: str, currency: str) -> str:
     if unit == "money":
-        return format_currency(value, currency, locale=language)
+        return format_currency(_or_nothing(value, get_currency_precision(currency)), currency, locale=language)
     if unit == "days":
-        shown = round(value) if abs(value) >= 10 else round(value, 1)
+        shown = _or_nothing(round(value) if abs(value) >= 10 else round(value, 1), 1)
         if language == "zh":  # Babel's table of units lacks this one
             return f"{format_decimal(shown, locale='zh')}天"
         return format_unit(shown, "duration-day", locale=language)
     if unit == "share":
-        return format_percent(value, locale=language)
+        return format_percent(_or_nothing(value, 2), locale=language)
     digits = 0 if abs(value) >= 10 or float(value).is_integer() else 1
     digits = 2 if unit == "ratio" and abs(value) < 10 and not float(value).is_integer() else digits
-    return format_decimal(round(value, digits), locale=language)
+    return format_decimal(_or_nothing(round(value, digits), digits), locale=language)
+
+
+def _or_nothing(value: float, digits: int) -> float:
+    """The value, or 0 where it rounds to that: what is nothing has no sign."""
+    return value if round(value, digits) else 0.0
 
 
 def raising(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Of an answer's reasons the strongest three that push towards leaving, the strongest first."""
-    return [reason for reason in answer["reasons"] if reason["push"] > 0][:3]
+    """Of an answer's reasons the strongest three that push towards leaving and tell people something."""
+    return [reason for reason in answer["reasons"] if reason["push"] > 0 and reason.get("telling", True)][:3]
 
 
 def _absent(value: Any) -> bool:

@@ -319,13 +319,18 @@ def answers_of(ledger: Ledger, number: int, customer_ids: Sequence[str]) -> dict
         return {row.customer_id: row.answer for row in rows}
 
 
-def all_answers(ledger: Ledger, number: int, chunk: int = 2000) -> Iterator[str]:
+def all_answers(ledger: Ledger, number: int) -> Iterator[str]:
     """Every answer of a run, the eligible ones by falling risk first."""
+    return (answer for answer, _ in named_answers(ledger, number))
+
+
+def named_answers(ledger: Ledger, number: int, chunk: int = 2000) -> Iterator[tuple[str, str | None]]:
+    """(answer, name) of every customer of a run, the eligible ones by falling risk first."""
     query = (
-        sa.select(scores.c.answer)
+        sa.select(scores.c.answer, scores.c.name)
         .where(scores.c.run_id == number)
         .order_by(scores.c.eligible.desc(), scores.c.churn_probability.desc(), scores.c.customer_id)
     )
     with ledger.reading() as connection:
         for row in connection.execution_options(yield_per=chunk).execute(query):
-            yield row.answer
+            yield row.answer, row.name

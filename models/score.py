@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -98,8 +99,17 @@ def explain(
     return reasons, base
 
 
-def cases(scores: Scores, reasons: Sequence[tuple[Reason, ...]]) -> list[Case]:
-    """What the decisions need to know of each customer."""
+def cases(
+    scores: Scores, reasons: Sequence[tuple[Reason, ...]],
+    channels: Mapping[str, frozenset[str]] = MappingProxyType({}),
+) -> list[Case]:  # fmt: skip
+    """What the decisions need to know of each customer.
+
+    Parameters
+    ----------
+    channels
+        By customer id those they allow; who is not in it allows all (features/consent.py).
+    """
     names = scores.bundle.model.features
     since = scores.X[:, names.index("days_since_last_offer")] if "days_since_last_offer" in names else None
     return [
@@ -112,6 +122,7 @@ def cases(scores: Scores, reasons: Sequence[tuple[Reason, ...]]) -> list[Case]:
             tier=str(scores.words["tier"][i]),
             days_since_last_offer=None if since is None or np.isnan(since[i]) else float(since[i]),
             reasons=reasons[i],
+            channels=channels.get(scores.customer_ids[i]),
         )
         for i in range(len(scores))
     ]
@@ -177,9 +188,12 @@ def _relationship(scores: Scores, i: int) -> dict[str, Any]:
 
 
 def _expected_next_purchase(scores: Scores, i: int) -> str | None:
-    """The last purchase plus the customer's own mean gap, no earlier than the cut-off; None for a first purchase."""
+    """The last purchase plus the customer's own mean gap.
+
+    None for a first purchase, which has no gap, and where that day is no later than the cut-off: who should have bought
+    by now is expected on no day that could be named.
+    """
     names = scores.bundle.model.features
     gap, since = (scores.X[i, names.index(name)] for name in ("mean_gap_days", "days_since_last_purchase"))
-    if np.isnan(gap):
-        return None
-    return (scores.cutoff + timedelta(days=max(0, round(gap - since)))).isoformat()
+    days = 0 if np.isnan(gap) else round(gap - since)
+    return (scores.cutoff + timedelta(days=days)).isoformat() if days > 0 else None

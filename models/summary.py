@@ -58,17 +58,14 @@ class Summary:
 
 
 def _facets(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(facet, value) pairs of an answer, those of the churn list's filters among them."""
+    """(facet, value) pairs of an answer: the churn list's filters, and why there is no action."""
     decision, words = answer["decision"], answer["relationship"]
     yield "band", answer["band"]
     yield "segment", answer["segment"]["id"]
-    for name in ("tier", "value_quadrant", "state", "stage"):
+    for name in ("tier", "value_quadrant"):
         yield name, words[name]
-    drivers = [reason["driver"] for reason in raising(answer)]
-    for driver in drivers:
-        yield "reason", driver
-    if drivers:
-        yield "first_reason", drivers[0]
+    for reason in raising(answer):
+        yield "reason", reason["driver"]
     yield "action", decision["action"]
     yield "arm", decision["arm"]
     if decision["why_not"]:

@@ -5,7 +5,10 @@ Access control, metrics and the API description read this one table; what is not
 
 from __future__ import annotations
 
+import base64
+import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from pydantic import BaseModel
 
@@ -20,6 +23,7 @@ from serving.messages import (
     ScoreRequest,
     ScoresRequest,
 )
+from serving.visit import ASSETS
 
 OPEN = "open"
 ANY_KEY = "any key"
@@ -97,15 +101,31 @@ ADDRESSES: tuple[Address, ...] = (
 _BY_PATH = {address.path: address for address in ADDRESSES}
 
 
-_BELOW = (("/customers/", "/customers/{customer_id}"), ("/static/", "/static/{file}"))
-
-
 def address_of(path: str) -> Address | None:
     """The address that a request's path belongs to, whatever its method."""
     found = _BY_PATH.get(path)
     if found is None and path.startswith("/v1/customers/") and path.endswith("/explanation"):
         return _BY_PATH["/v1/customers/{customer_id}/explanation"]
-    if found is None:
-        template = next((template for start, template in _BELOW if path.startswith(start)), None)
-        return _BY_PATH[template] if template else None
+    if found is None and path.startswith("/customers/"):
+        return _BY_PATH["/customers/{customer_id}"]
+    if found is None and path.removeprefix("/static/") in ASSETS:
+        return _BY_PATH["/static/{file}"]
     return found
+
+
+_PLAIN_ID = re.compile(r"(?!~|\.{1,2}$)[^\x00-\x1f\x7f/\\]+")
+
+
+def customer_address(customer_id: str) -> str:
+    """Where a customer's page is; an id that browsers or proxies would change in a path is in base64, behind a tilde."""
+    if _PLAIN_ID.fullmatch(customer_id):
+        return f"/customers/{quote(customer_id, safe='')}"
+    return f"/customers/~{base64.urlsafe_b64encode(customer_id.encode()).decode().rstrip('=')}"
+
+
+def customer_at(place: str) -> str:
+    """The id that the last part of such an address stands for."""
+    try:
+        return base64.urlsafe_b64decode(f"{place[1:]}==").decode() if place.startswith("~") else place
+    except ValueError:
+        return place

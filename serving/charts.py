@@ -101,11 +101,8 @@ def lines(
 
 
 def ceiling(most: float) -> float:
-    """A round number not below `most`, for the top of a share's axis."""
-    for top in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0):
-        if most <= top:
-            return top
-    return most
+    """A round number not below `most`, for the top of a share's axis, which ends at 1."""
+    return next((top for top in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8) if most <= top), 1.0)
 
 
 @dataclass(frozen=True)
@@ -117,17 +114,25 @@ class Strip:
     width: float
     height: float
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of its dots, for a key to them."""
+        return frozenset(dot.kind for dot in self.dots)
+
 
 def strip(
     purchases: Sequence[tuple[float, float, str]], marks: Sequence[tuple[float, str, str]], months: Sequence[Tick],
     width: float = 900,
 ) -> Strip:  # fmt: skip
-    """Purchases as (position in [0, 1], amount, label), larger for more, and marks as (position, kind, label)."""
+    """Purchases as (position in [0, 1], amount, label), larger for more, and marks as (position, kind, label).
+
+    A mark's kind is `complaint`, `contact` or `offer`.
+    """
     most = max((amount for _, amount, _ in purchases), default=0.0) or 1.0
     dots = [
         Dot(round(at * width, 1), 46, round(3 + 9 * math.sqrt(max(amount, 0.0) / most), 1), "purchase", label)
         for at, amount, label in purchases
     ]
-    rows = {"complaint": 14, "offer": 78, "score": 14}
-    dots += [Dot(round(at * width, 1), rows.get(kind, 14), 5, kind, label) for at, kind, label in marks]
+    rows = {"complaint": 12, "contact": 26, "offer": 78}
+    dots += [Dot(round(at * width, 1), rows[kind], 5, kind, label) for at, kind, label in marks]
     return Strip(tuple(dots), tuple(Tick(tick.at * width, tick.label) for tick in months), width, 112)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import operator
 import os
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +18,11 @@ from features.console import Stopwatch, answer, progress, say, show_table
 from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store
-from models.bundle import Bundle
 from models.keys import SCOPES, create_key, list_keys, revoke_key
 from models.ledger import Ledger, utc_now
 from models.playbook import read_playbook
-from models.published import current_bundle
-from models.runs import all_answers
+from models.published import current_bundle, require_own
+from models.runs import named_answers
 from serving import users
 from serving.exports import write_churn_list
 
@@ -53,7 +53,7 @@ def score(
     settings, playbook = read_shop(shop), read_playbook(shop)
     with watch.step("bundle"):
         bundle = current_bundle(store.bundles)
-        _require_own(bundle, settings.name)
+        require_own(settings, bundle.id, bundle.card.get("shop"), store.bundles)
     with watch.step("check"):
         checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
     day = cutoff.date() if cutoff else checked.known_until
@@ -63,7 +63,7 @@ def score(
         scored = score_shop(settings, checked, bundle, playbook, day, utc_now(), ledger, done)
     file = churn_list or shop / "churn_list.csv"
     with watch.step("churn list"):
-        rows = write_churn_list(file, all_answers(ledger, scored.number), settings.language, scored.run.eligible)
+        rows = write_churn_list(file, named_answers(ledger, scored.number), settings.language, scored.run.eligible)
     seconds = {**scored.watch.seconds, **watch.seconds}
     show_table("No action, because", ("reason", "customers"), scored.refused.most_common())
     show_table(
@@ -73,11 +73,13 @@ def score(
         f"Scored {scored.run.customers:,} customers as of {day} with {bundle.id}, {scored.run.eligible:,} of them"
         f" eligible; actions cost {scored.spent:,.2f} {settings.currency}. {rows:,} rows in {file}"
     )
+    for warning in scored.warnings:
+        say(f"warning: {shop / 'playbook.toml'}: {warning}")
     answer(
         {
             "run": scored.run.name, "bundle": bundle.id, "cutoff": str(day), "customers": scored.run.customers,
             "eligible": scored.run.eligible, "churn_list": str(file), "actions": scored.actions,
-            "spent": scored.spent, "seconds": seconds,
+            "spent": scored.spent, "warnings": scored.warnings, "seconds": seconds,
         },
         as_json,
     )  # fmt: skip
@@ -97,8 +99,9 @@ def serve(
     """
     settings, store = read_shop(shop), local_store()
     read_playbook(shop)  # a mistake in it is told here, not by a worker
+    _require_free(host, port)
     bundle = current_bundle(store.bundles)
-    _require_own(bundle, settings.name)
+    require_own(settings, bundle.id, bundle.card.get("shop"), store.bundles)
     Ledger(store.ledger_url).migrate()
     environment = {
         **os.environ, "HOLDFAST_SHOP": str(shop.absolute()), "HOLDFAST_WORKERS": str(workers),
@@ -114,14 +117,18 @@ def serve(
     os.execve(command[0], command, environment)  # the service takes this process's place, and so its signals
 
 
-def _require_own(bundle: Bundle, shop: str) -> None:
-    """Refuse (HF406) a bundle that was trained on another shop's customers."""
-    trained_on = bundle.card.get("shop")
-    if trained_on != shop:
+def _require_free(host: str, port: int) -> None:
+    """Refuse (HF108) an address that cannot be listened on; one that is taken a moment later fails as BentoML says."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
         raise Refusal(
-            "HF406", f"{bundle.id} was trained on the shop {trained_on!r}, not on {shop!r}.",
-            "Give each shop a store of its own with HOLDFAST_STORE, or train and promote for this one.",
-        )  # fmt: skip
+            "HF108", f"port {port} of {host} cannot be listened on: {error.strerror}.",
+            f"End what uses it, or choose another, like: --port {port % 65535 + 1}",
+        ) from None  # fmt: skip
 
 
 def show_churn_list(file: Path, most: int) -> None:

@@ -17,6 +17,10 @@ from serving.what_if import probability_of
 from serving.words import BANDS, FIELDS, KINDS, QUADRANTS, STAGES, STATES, TIERS
 
 SHOWN_EVENTS = 60
+PRINTED = {"pushes": 7, "events": 10}
+"""How many of them fit on one page of paper; pages/holdfast.css hides the others there."""
+TROUBLE = ("complaint", "ticket")
+"""Kinds of contact that are about something gone wrong."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Event:
     """Something that happened on a day."""
 
     day: date
-    kind: str
+    kind: str  # the mark: purchase, complaint, contact, offer or score
     title: str
     detail: str
 
@@ -59,8 +63,6 @@ class Considered:
     verdict: str
     chosen: bool
     expected_net_value: float | None
-    interval: tuple[float, float] | None
-    cost: float | None
 
 
 def pushes(teller: Teller, answer: Mapping[str, Any]) -> list[Push]:
@@ -136,7 +138,9 @@ def events(teller: Teller, dossier: Mapping[str, Any], past: Sequence[Mapping[st
             )
         )
     for event in dossier.get("interactions", ()):
-        found.append(Event(day_date(event["day"]), "complaint", _kind(say, event["kind"]), _interaction(say, event)))
+        found.append(
+            Event(day_date(event["day"]), _mark(event["kind"]), _kind(say, event["kind"]), _interaction(say, event))
+        )
     for event in dossier.get("offers", ()):
         held = event.get("arm") == "control"
         title = say.text("Offer: %(action)s", action=teller.action(event["action"]))
@@ -155,9 +159,14 @@ def _kind(say: Speech, kind: str) -> str:
     return say.text(KINDS[kind]) if kind in KINDS else kind
 
 
+def _mark(kind: str) -> str:
+    """The mark of a contact: trouble has one of its own."""
+    return "complaint" if kind in TROUBLE else "contact"
+
+
 def _interaction(say: Speech, event: Mapping[str, Any]) -> str:
     parts = [str(event["topic"])] if event.get("topic") else []
-    if event["kind"] in ("complaint", "ticket"):
+    if event["kind"] in TROUBLE:
         resolved = event.get("resolved_day")
         days = None if resolved is None else resolved - event["day"]
         parts.append(
@@ -193,7 +202,11 @@ def life(teller: Teller, dossier: Mapping[str, Any], cutoff: date) -> Strip | No
         for day, amount, _ in dossier.get("purchases", ())
     ]
     marks = [
-        (at(day_date(event["day"])), "complaint", f"{say.day(day_date(event['day']))}: {_kind(say, event['kind'])}")
+        (
+            at(day_date(event["day"])),
+            _mark(event["kind"]),
+            f"{say.day(day_date(event['day']))}: {_kind(say, event['kind'])}",
+        )
         for event in dossier.get("interactions", ())
     ]
     marks += [
@@ -210,7 +223,7 @@ def considered(teller: Teller, dossier: Mapping[str, Any]) -> list[Considered]:
     return [
         Considered(
             teller.action(one["action"]), teller.verdict(one["verdict"]), one["verdict"] in ("chosen", "held_out"),
-            one.get("expected_net_value"), tuple(one["interval"]) if one.get("interval") else None, one.get("cost"),
+            one.get("expected_net_value"),
         )
         for one in dossier.get("considered", ())
     ]  # fmt: skip

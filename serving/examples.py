@@ -25,6 +25,7 @@ _REASONS = [
         "lever": True,
         "features": [{"name": "days_since_last_purchase", "value": 23.0, "usual": 6.1, "push": 0.52}],
         "sentence": "Last bought 23 days ago; usually every 6.1 days.",
+        "telling": True,
     }
 ]
 _ANSWER: dict[str, Any] = {

@@ -16,11 +16,12 @@ from models.reasons import raising
 CHURN_LIST_COLUMNS = (
     "customer_id", "churn_probability", "band", "percentile", "segment", "tier", "value_quadrant", "lifetime_value",
     "reason_1", "reason_2", "reason_3", "action", "arm", "expected_net_value", "evidence", "as_of", "bundle",
+    "name", "value_at_risk", "why_not",
 )  # fmt: skip
 
 
-def churn_list_row(answer: Mapping[str, Any], language: str) -> dict[str, Any]:
-    """An answer as a row of the churn list; reasons are those that push towards leaving, in words."""
+def churn_list_row(answer: Mapping[str, Any], name: str | None, language: str) -> dict[str, Any]:
+    """An answer as a row of the churn list; reasons are those that people are told, in words."""
     spoken = [f"{getattr(DRIVERS[reason['driver']], language)}: {reason['sentence']}" for reason in raising(answer)] + [
         "",
         "",
@@ -45,6 +46,9 @@ def churn_list_row(answer: Mapping[str, Any], language: str) -> dict[str, Any]:
         "evidence": decision["evidence"],
         "as_of": answer["as_of"],
         "bundle": answer["bundle"],
+        "name": name or "",
+        "value_at_risk": answer["value_at_risk"],
+        "why_not": decision["why_not"],
     }
     return {name: defused(value) for name, value in row.items()}
 
@@ -56,20 +60,22 @@ def defused(value: Any) -> Any:
     return value
 
 
-def write_rows(target: TextIO, answers: Iterable[str], language: str) -> int:
-    """Write the churn list of these answers (JSON texts; ineligible ones are left out); the number of rows."""
+def write_rows(target: TextIO, answers: Iterable[tuple[str, str | None]], language: str) -> int:
+    """Write the churn list of these answers and names (JSON texts; ineligible ones are left out); the number of rows."""
     writer = csv.DictWriter(target, CHURN_LIST_COLUMNS)
     writer.writeheader()
     count = 0
-    for text in answers:
+    for text, name in answers:
         answer = json.loads(text)
         if answer["eligible"]:
-            writer.writerow(churn_list_row(answer, language))
+            writer.writerow(churn_list_row(answer, name, language))
             count += 1
     return count
 
 
-def write_churn_list(file: Path, answers: Iterable[str], language: str, expected: int | None = None) -> int:
+def write_churn_list(
+    file: Path, answers: Iterable[tuple[str, str | None]], language: str, expected: int | None = None
+) -> int:
     """The churn list as a file, in the place of an earlier one; the number of rows.
 
     Raises

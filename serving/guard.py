@@ -7,7 +7,7 @@ import logging
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -117,7 +117,7 @@ class _Exchange:
                 body, self._held = bytes(self._held), None
                 path, method = self.scope["path"], self.scope["method"]
                 if self._error_page is not None:
-                    await self.fail(_foreign(self.status, method))
+                    await self.fail(_foreign(self.status, method, self._allow))
                 else:
                     await self.answer(translated(self.status, body, path, method, self._allow))
             return
@@ -132,6 +132,7 @@ class _Exchange:
         refusal, status = refusal_of(error)
         try:
             page = await asyncio.to_thread(self._error_page, self.scope, refusal, status)
+            page.headers.update(_headers_of(error))
         except Exception as broken:
             page = failure(broken)
         await self.answer(page)
@@ -143,7 +144,11 @@ class _Exchange:
 def failure(error: Exception) -> Response:
     """The response for an exception; the log gets its kind and place, never its text, which may hold customer data."""
     refusal, status = refusal_of(error)
-    return problem(refusal, status, error.headers if isinstance(error, Problem) else None)
+    return problem(refusal, status, _headers_of(error))
+
+
+def _headers_of(error: Exception) -> Mapping[str, str]:
+    return error.headers if isinstance(error, Problem) else {}
 
 
 def refusal_of(error: Exception) -> tuple[Refusal, int | None]:
@@ -159,12 +164,11 @@ def refusal_of(error: Exception) -> tuple[Refusal, int | None]:
     return Refusal("HF611", "the cause is in the service's log.", "Tell the operator the instance."), None
 
 
-def _foreign(status: int, method: str) -> Exception:
+def _foreign(status: int, method: str, allow: str | None) -> Exception:
     """The framework's own error on the way to a browser."""
     if status in (404, 405):
-        return Problem(
-            Refusal("HF606", f"{method} finds nothing at this address.", "Go on from the front page."), status
-        )
+        refusal = Refusal("HF606", f"{method} finds nothing at this address.", "Go on from the front page.")
+        return Problem(refusal, status, {"allow": allow} if allow else {})
     return Problem(Refusal("HF611", "the cause is in the service's log."), status if status >= 500 else 400)
 
 

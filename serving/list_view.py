@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from pydantic import Field
 from starlette.datastructures import QueryParams
 
-from models.churn_list import SORTS, ListPage, ListQuery
+from models.churn_list import LONGEST_TOKEN, ListPage, ListQuery
 from models.reasons import raising
-from serving.messages import ChurnListQuery, Named
+from serving.addresses import customer_address
+from serving.messages import AnyOf, ChurnListQuery, Named
 from serving.problems import valid_query
 from serving.speech import N_
 from serving.telling import Teller
@@ -25,28 +25,19 @@ FIRST_COLUMNS = ("churn_probability", "value_at_risk", "segment", "tier", "reaso
 FORMATS = ("html", "csv", "xlsx", "json")
 LEADING = ("band", "tier", "action")
 FILTERED = ("band", "tier", "segment", "value_quadrant", "reason", "action", "arm")
-VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
-    (N_("Everyone"), {}),
-    (N_("To contact now"), {"arm": "treat", "sort": "expected_net_value"}),
-    (N_("Most at stake"), {"sort": "value_at_risk"}),
-    (N_("Key customers at high risk"), {"band": "high", "tier": "key"}),
-    (N_("Left alone for comparison"), {"arm": "control"}),
-)
+LIMITS = (25, 50, 100, 200)
+Column = Literal[COLUMNS]  # type: ignore[valid-type]
 
 
 class PageQuery(ChurnListQuery):
     """The churn list's parameters on the page: those of the API, and what only people need."""
 
     q: Named = Field("", max_length=256)
-    limit: int = Field(25, ge=1, le=200)
+    limit: int = Field(LIMITS[0], ge=1, le=LIMITS[-1])
     reverse: bool = False
-    before: str | None = Field(None, max_length=1000)
-    columns: tuple[Literal[COLUMNS], ...] = FIRST_COLUMNS  # type: ignore[valid-type]
+    before: str | None = Field(None, max_length=LONGEST_TOKEN)
+    columns: AnyOf[Column] = FIRST_COLUMNS
     format: Literal[FORMATS] | None = None  # type: ignore[valid-type]
-
-    def filters(self) -> dict[str, str]:
-        """The filters that were given."""
-        return {name: value for name in FILTERED if (value := getattr(self, name))}
 
     def asked(self) -> ListQuery:
         """The question to the ledger."""
@@ -55,16 +46,23 @@ class PageQuery(ChurnListQuery):
     def address(self, **changes: Any) -> str:
         """The list's address with these parameters changed; where a page began is forgotten."""
         kept = self.model_dump(exclude_defaults=True, exclude={"after", "before", "format"}) | changes
-        pairs = [(k, "true" if v is True else v) for k, v in kept.items() if v not in (None, "", False)]
+        pairs = [(k, "true" if v is True else v) for k, v in kept.items() if v not in (None, "", False, ())]
         return f"/customers?{urlencode(pairs, doseq=True)}" if pairs else "/customers"
 
 
 def page_query(given: QueryParams) -> PageQuery:
     """What an address asks for; HF607 where it cannot be. What a form leaves empty is not asked."""
-    asked: dict[str, Any] = {name: value for name, value in given.items() if value != ""}
-    if "columns" in asked:
-        asked["columns"] = list(dict.fromkeys(given.getlist("columns")))
-    return valid_query(PageQuery, asked)
+    return valid_query(PageQuery, given, filled=True)
+
+
+VIEWS = (
+    (N_("Everyone"), page_query(QueryParams())),
+    (N_("To contact now"), page_query(QueryParams("arm=treat&sort=expected_net_value"))),
+    (N_("Most at stake"), page_query(QueryParams("sort=value_at_risk"))),
+    (N_("Key customers at high risk"), page_query(QueryParams("band=high&tier=key_top&tier=key"))),
+    (N_("Left alone for comparison"), page_query(QueryParams("arm=control"))),
+)
+"""The lists people ask for most."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,6 @@ def row_of(teller: Teller, answer: Mapping[str, Any], name: str | None) -> Row:
     )  # fmt: skip
 
 
-def customer_address(customer_id: str) -> str:
-    """Where a customer's page is, whatever the id holds."""
-    return f"/customers/{quote(customer_id, safe='')}"
-
-
 @dataclass(frozen=True)
 class Choice:
     """One value of a filter: its code, what it is called, how many customers have it, whether it is chosen."""
@@ -111,34 +104,35 @@ class Filter:
     choices: tuple[Choice, ...]
 
     @property
-    def chosen(self) -> Choice | None:
-        return next((choice for choice in self.choices if choice.chosen), None)
+    def chosen(self) -> tuple[str, ...]:
+        """What the chosen ones are called; none where all customers are asked for."""
+        return tuple(choice.label for choice in self.choices if choice.chosen)
 
 
 def filters(query: PageQuery, teller: Teller) -> list[Filter]:
-    """The filters of a run; values that no customer has are left out unless they are the one chosen."""
+    """The filters of a run; values that no customer has are left out unless they are chosen."""
     by = teller.run.summary.get("by", {})
     found = []
     for name in FILTERED:
         counts = {value: tally["customers"] for value, tally in by.get(name, {}).items()}
-        chosen = query.filters().get(name)
-        ordered = _ordered(name, counts, chosen)
+        chosen = query.filters().get(name, ())
         choices = tuple(
-            Choice(value, _called(teller, name, value), teller.speech.number(counts.get(value, 0)), value == chosen)
-            for value in ordered
+            Choice(value, called(teller, name, value), teller.speech.number(counts.get(value, 0)), value in chosen)
+            for value in _ordered(name, counts, chosen)
         )
         found.append(Filter(name, teller.speech.text(FIELDS[name][0]), choices))
     return found
 
 
-def _ordered(name: str, counts: Mapping[str, int], chosen: str | None) -> list[str]:
+def _ordered(name: str, counts: Mapping[str, int], chosen: Sequence[str]) -> list[str]:
     if name in FACETS:
-        return [value for value in FACETS[name] if value in counts or value == chosen or not counts]
+        return [value for value in FACETS[name] if value in counts or value in chosen or not counts]
     known = sorted(counts, key=lambda value: (value == "no_action", -counts[value]))
-    return known if chosen is None or chosen in counts else [*known, chosen]
+    return [*known, *(value for value in chosen if value not in counts)]
 
 
-def _called(teller: Teller, name: str, value: str) -> str:
+def called(teller: Teller, name: str, value: str) -> str:
+    """What a filter's value is called."""
     if name in FACETS and value in FACETS[name]:
         return teller.speech.text(FACETS[name][value][0])
     match name:
@@ -153,52 +147,15 @@ def _called(teller: Teller, name: str, value: str) -> str:
 
 def views(query: PageQuery, teller: Teller) -> list[tuple[str, str, bool]]:
     """(label, address, whether it is the one shown) of the lists people ask for most."""
-    shown = query.filters() | ({"sort": query.sort} if query.sort != SORTS[0] else {})
-    found = []
-    for label, wanted in VIEWS:
-        address = f"/customers?{urlencode(wanted)}" if wanted else "/customers"
-        found.append((teller.speech.text(label), address, wanted == shown and not query.q and not query.reverse))
-    return found
+    return [(teller.speech.text(label), view.address(), _lists(view) == _lists(query)) for label, view in VIEWS]
+
+
+def _lists(query: PageQuery) -> tuple[Any, ...]:
+    """What makes a list the same: whom it holds in what order, however many are on a page and what is shown of them."""
+    return {name: set(values) for name, values in query.filters().items()}, query.sort, query.q, query.reverse
 
 
 def pages_around(query: PageQuery, found: ListPage) -> tuple[str | None, str | None]:
     """The addresses of the page before and the next one."""
     before = query.address(before=found.before) if found.before else None
     return before, query.address(after=found.after) if found.after else None
-
-
-EXPORTED = ("customer_id", "name", "churn_probability", "band", "percentile", "value_at_risk", "lifetime_value",
-            "segment", "tier", "value_quadrant", "reason_1", "reason_2", "reason_3", "action", "because", "arm",
-            "expected_net_value", "cost", "evidence", "as_of", "bundle")  # fmt: skip
-
-
-def exported(rows: Iterable[tuple[str, str | None]], teller: Teller) -> Iterator[dict[str, Any]]:
-    """Answers and names as rows of EXPORTED, codes as words; numbers stay numbers."""
-    for text, name in rows:
-        row = row_of(teller, json.loads(text), name)
-        answer, decision, words = row.answer, row.answer["decision"], row.answer["relationship"]
-        reasons = [f"{driver}: {sentence}" for driver, sentence in row.reasons] + ["", "", ""]
-        acts = decision["action"] != "no_action"
-        yield {
-            "customer_id": answer["customer_id"],
-            "name": row.name,
-            "churn_probability": round(answer["churn_probability"], 4),
-            "band": _called(teller, "band", answer["band"]),
-            "percentile": answer["percentile"],
-            "value_at_risk": answer["value_at_risk"],
-            "lifetime_value": answer["lifetime_value"]["mean"],
-            "segment": row.segment,
-            "tier": _called(teller, "tier", words["tier"]),
-            "value_quadrant": _called(teller, "value_quadrant", words["value_quadrant"]),
-            "reason_1": reasons[0],
-            "reason_2": reasons[1],
-            "reason_3": reasons[2],
-            "action": teller.action(decision["action"]),
-            "because": teller.speech.listed(map(teller.driver, decision["because"])) if acts else row.decided,
-            "arm": _called(teller, "arm", decision["arm"]),
-            "expected_net_value": decision["expected_net_value"],
-            "cost": decision["cost"],
-            "evidence": decision["evidence"],
-            "as_of": answer["as_of"],
-            "bundle": answer["bundle"],
-        }

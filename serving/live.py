@@ -60,7 +60,8 @@ class LiveScorer:
         out = frozenset([posted.customer_id]) if posted.opted_out else frozenset[str]()
         scores = score(self.bundle, vectors, out)
         reasons, base = explain(scores, vectors, self._explainer)
-        decisions = decide(self.playbook, cases(scores, reasons))
+        channels = {} if posted.channels is None else {posted.customer_id: posted.channels}
+        decisions = decide(self.playbook, cases(scores, reasons, channels))
         if decisions[0].action != "no_action":
             posted.warnings.append(_LIMITS_UNKNOWN)
         [answer] = answers(scores, reasons, base, decisions, now, self.shop.language, posted.warnings)

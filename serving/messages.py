@@ -6,13 +6,13 @@ The tables of a posted customer are those of features/events.py; a test holds th
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from features.catalog import DRIVERS
 from features.raw_values import LARGEST_NUMBER, LONGEST_ID
-from models.churn_list import SORTS
+from models.churn_list import FILTERS, LONGEST_TOKEN, SORTS
 from models.relationship import QUADRANTS, TIERS
 
 _EARLIEST, _LATEST = 1970, 2200
@@ -121,7 +121,9 @@ class Customer(Message):
     customer_id: Id | None = None
     name: Text | None = None
     signed_up_at: Moment | None = None
-    consent: Text | None = None
+    consent: Text | None = Field(
+        default=None, description="Channels allowed, like `email, sms`; `none` forbids all; null: none is forbidden"
+    )
     profiling_opt_out: bool | None = None
     language: Text | None = None
     attributes: dict[str, Attribute] = Field(default={}, max_length=200)
@@ -150,24 +152,39 @@ class EventsRequest(Message):
         return self
 
 
+def _several(given: object) -> object:
+    return [given] if isinstance(given, str) else given
+
+
+Band = Literal["low", "medium", "high"]
+Tier = Literal[TIERS]  # type: ignore[valid-type]
+Quadrant = Literal[QUADRANTS]  # type: ignore[valid-type]
+Arm = Literal["treat", "control", "none"]
+SegmentName = Annotated[Named, Field(max_length=200)]
+ActionName = Annotated[Named, Field(max_length=64)]
+T = TypeVar("T")
+AnyOf = Annotated[tuple[T, ...], BeforeValidator(_several), Field(max_length=100)]
+"""Values any of which will do: a parameter given once or several times; none where it does not matter."""
+
+
 class ChurnListQuery(Message):
     """Which customers of the churn list, in what order, how many, and in what format."""
 
-    band: Literal["low", "medium", "high"] | None = None
-    segment: Named | None = Field(None, max_length=200, description="A segment's name or id")
-    tier: Literal[TIERS] | None = None  # type: ignore[valid-type]
-    value_quadrant: Literal[QUADRANTS] | None = None  # type: ignore[valid-type]
-    reason: Literal[tuple(DRIVERS)] | None = Field(None, description="Among the three strongest")  # type: ignore[valid-type]
-    action: Named | None = Field(None, max_length=64)
-    arm: Literal["treat", "control", "none"] | None = None
+    band: AnyOf[Band] = ()
+    segment: AnyOf[SegmentName] = Field((), description="Segments by name or id")
+    tier: AnyOf[Tier] = ()
+    value_quadrant: AnyOf[Quadrant] = ()
+    reason: AnyOf[Literal[tuple(DRIVERS)]] = Field((), description="Among the three strongest")  # type: ignore[valid-type]
+    action: AnyOf[ActionName] = ()
+    arm: AnyOf[Arm] = ()
     sort: Literal[SORTS] = "churn_probability"  # type: ignore[valid-type]
     limit: int = Field(50, ge=1, le=1000)
-    after: str | None = Field(None, max_length=1000, description="`next` of the page before")
+    after: str | None = Field(None, max_length=LONGEST_TOKEN, description="`next` of the page before")
     format: Literal["json", "csv"] | None = None
 
-    def filters(self) -> dict[str, str]:
-        """The filters that were given."""
-        return self.model_dump(exclude={"sort", "limit", "after", "format"}, exclude_none=True)
+    def filters(self) -> dict[str, tuple[str, ...]]:
+        """The filters that were given, with their values."""
+        return {name: values for name in FILTERS if (values := getattr(self, name))}
 
 
 class Value(BaseModel):
@@ -208,13 +225,17 @@ class FeatureShown(BaseModel):
 
 
 class ReasonShown(BaseModel):
-    """A driver with its push in log-odds, above 0 towards leaving; the sentence speaks of the first of its features."""
+    """A driver with its push in log-odds, above 0 towards leaving; the sentence speaks of the first of its features.
+
+    People are told those that push up and are `telling`: the others add up, but their sentence would say nothing.
+    """
 
     driver: str
     push: float
     lever: bool
     features: list[FeatureShown]
     sentence: str
+    telling: bool = True
 
 
 class DecisionShown(BaseModel):
@@ -248,7 +269,9 @@ class Answer(BaseModel):
     band: Literal["low", "medium", "high"] | None
     horizon_days: int
     label_matures_on: date
-    expected_next_purchase: date | None
+    expected_next_purchase: date | None = Field(
+        description="By the customer's own rhythm; null for a first purchase, and where it is due or overdue at `as_of`"
+    )
     lifetime_value: Value | None
     value_at_risk: float
     segment: SegmentOf | None

@@ -69,6 +69,7 @@ class Overview:
     tiers: tuple[Group, ...]
     to_contact: Tally
     actions: tuple[Group, ...]
+    no_action: tuple[tuple[str, int], ...]
     runs: tuple[RunTold, ...]
     over_time: Lines | None
     compared: tuple[Compared, ...]
@@ -100,6 +101,7 @@ def overview(teller: Teller, runs: Sequence[ScoreRun]) -> Overview | None:
         tiers=tuple(_worded(teller, "tier", by, TIERS)),
         to_contact=by.get("arm", {}).get("treat", {}),
         actions=tuple(group for group in _groups("action", by, teller.action) if group.code != "no_action"),
+        no_action=_no_action(teller, by.get("why_not", {})),
         runs=told,
         over_time=_over_time(teller, told),
         compared=_compared(teller, newest.run.outcome) if newest and newest.run.outcome else (),
@@ -145,6 +147,12 @@ def _worded(
     say = teller.speech.text
     return [_group(facet, code, say(name), say(meaning), tallies.get(code, {}), most)
             for code, (name, meaning) in words.items()]  # fmt: skip
+
+
+def _no_action(teller: Teller, by: Mapping[str, Tally]) -> tuple[tuple[str, int], ...]:
+    """Why nothing is to be done and for how many, the most first; nothing where an older version scored."""
+    counts = {code: int(tally["customers"]) for code, tally in by.items()}
+    return tuple((teller.why_not(code), counts[code]) for code in sorted(counts, key=lambda code: -counts[code]))
 
 
 def _risk(teller: Teller, counts: Sequence[int]) -> Histogram:

@@ -5,12 +5,10 @@ Handlers run in threads. Each gets a visit and gives a response; whatever goes w
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,19 +19,29 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from features.refusal import Refusal
-from models.churn_list import churn_list, every_row
+from models.churn_list import churn_list, every_row, is_longer
 from models.dossier import dossier_of, name_of, past_scores
 from models.runs import answer_of, past_numbers, past_runs, run_under_way
-from serving.customer_view import SHOWN_EVENTS, considered, events, facts, history, life, pushes, usual_probability
-from serving.exports import defused
+from serving.addresses import customer_at
+from serving.customer_view import (
+    PRINTED,
+    SHOWN_EVENTS,
+    considered,
+    events,
+    facts,
+    history,
+    life,
+    pushes,
+    usual_probability,
+)
+from serving.download import EXPORTED, MOST_EXPORTED, about, as_csv, as_json, exported, file_name, headings
 from serving.guard import kind_and_place
 from serving.list_view import (
     COLUMNS,
-    EXPORTED,
     FORMATS,
     LEADING,
+    LIMITS,
     PageQuery,
-    exported,
     filters,
     page_query,
     pages_around,
@@ -48,11 +56,9 @@ from serving.telling import Teller
 from serving.turns import Turns
 from serving.visit import ASSETS, PAGES, Visit
 from serving.what_if import what_if
-from serving.words import ARMS, BANDS, EVIDENCE, FIELDS, QUADRANTS, STAGES, STATES, TIERS, evidence_word
+from serving.words import ARMS, BANDS, EVIDENCE, FIELDS, QUADRANTS, STAGES, STATES, TIERS, evidence_word, failure_word
 
 log = logging.getLogger("bentoml.holdfast")
-MOST_EXPORTED = {"csv": 50_000, "json": 50_000, "xlsx": 10_000}
-_AT_ONCE = 200
 _WORKBOOKS_AT_ONCE = 2
 _WAIT_SECONDS = 3
 Handler = Callable[[Visit], Response]
@@ -92,27 +98,30 @@ class Pages:
             filters=filters(query, teller), views=views(query, teller), columns=COLUMNS, fields=FIELDS, bands=BANDS,
             tiers=TIERS, quadrants=QUADRANTS, states=STATES, arms=ARMS, evidence_word=evidence_word,
             most_exported=MOST_EXPORTED, formats=FORMATS[1:], leading=LEADING,
-            more_chosen=bool(set(query.filters()) - set(LEADING)) or query.reverse,
+            more_chosen=bool(set(query.filters()) - set(LEADING)) or query.reverse, limits=sorted({*LIMITS, query.limit}),
         )  # fmt: skip
 
     def _exported(self, query: PageQuery, teller: Teller) -> Response:
-        most = MOST_EXPORTED[str(query.format)]
-        rows = exported(every_row(self._present().ledger, teller.run, query.asked(), most), teller)
-        file = f"churn_list_{teller.run.cutoff}.{query.format}"
-        headers = {"content-disposition": f'attachment; filename="{file}"'}
-        headings = {name: _heading(teller, name) for name in EXPORTED}
-        match query.format:
+        kind, present = str(query.format), self._present()
+        ledger, asked, most = present.ledger, query.asked(), MOST_EXPORTED[kind]
+        ends_after = most if is_longer(ledger, teller.run, asked, most) else None
+        rows = exported(every_row(ledger, teller.run, asked, most), teller)
+        headers = {"content-disposition": f'attachment; filename="{file_name(teller, kind, ends_after)}"'}
+        called_so = headings(teller)
+        match kind:
             case "csv":
-                return StreamingResponse(_csv(rows, headings), headers=headers, media_type="text/csv; charset=utf-8")
+                return StreamingResponse(as_csv(rows, called_so), headers=headers, media_type="text/csv; charset=utf-8")
             case "json":
-                return StreamingResponse(_json(rows), headers=headers, media_type="application/json")
+                return StreamingResponse(as_json(rows), headers=headers, media_type="application/json")
+        notes = about(query, teller, ends_after, self._now(), present.shop.time_zone)
+        titles = teller.speech.text("Churn list"), teller.speech.text("About this list")
         with self._turns.taken("as many workbooks as can be are being made."):
-            content = workbook(EXPORTED, headings, rows, teller.speech.text("Churn list"))
+            content = workbook(EXPORTED, called_so, rows, notes, titles)
         return Response(content, headers=headers, media_type=_XLSX)
 
     def customer(self, visit: Visit) -> Response:
         """One customer: why, what happened, what to do, and what if."""
-        present, customer = self._present(), visit.request.path_params["customer_id"]
+        present, customer = self._present(), customer_at(visit.request.path_params["customer_id"])
         teller = self._teller(visit)
         run = teller.run
         text = answer_of(present.ledger, run.number, customer)
@@ -131,7 +140,7 @@ class Pages:
         return visit.page(
             "customer.html", **self._around(teller), answer=answer, name=name_of(present.ledger, run.number, customer),
             pushes=pushes(teller, answer), usual=usual_probability(answer), no_risk=teller.why_not("not_eligible" if profiled else "opted_out"), facts=facts(teller, answer),
-            history=history(teller, past), events=happened[:SHOWN_EVENTS], more_events=len(happened) - SHOWN_EVENTS,
+            history=history(teller, past), printed=PRINTED, events=happened[:SHOWN_EVENTS], all_events=len(happened),
             life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,
             bands=BANDS, arms=ARMS, evidence_word=evidence_word,
             decided=teller.decided(answer), because=visit.speech.listed(map(teller.driver, answer["decision"]["because"])),
@@ -155,55 +164,20 @@ class Pages:
         """What every page about a run tells: which run, how fresh, whether another is being written."""
         present, run = self._present(), teller.run
         now, zone = self._now(), present.shop.time_zone
-        day = now.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
+        today = now.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
+        ended = run.matures_on  # a run of an older version does not tell; its model does, unless it is gone
+        if ended is None and teller.bundle is not None:
+            ended = run.cutoff + timedelta(days=teller.bundle.definition.horizon_days)
         return {
             "run": run,
             "currency": run.currency,
             "zone": zone,
-            "age_days": (min(day, present.shop.known_until or day) - run.cutoff).days,
+            "ended": ended if ended and ended <= min(today, present.shop.known_until or today) else None,
             "under_way": run_under_way(present.ledger, run.shop, now),
         }
 
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-def _heading(teller: Teller, name: str) -> str:
-    say = teller.speech.text
-    if name.startswith("reason_"):
-        return say("Reason %(number)s", number=name[-1])
-    other = {"customer_id": "customer", "because": "reasons"}
-    return say("Name") if name == "name" else say(FIELDS[other.get(name, name)][0])
-
-
-def _csv(rows: Iterator[dict[str, Any]], headings: dict[str, str]) -> Iterator[str]:
-    """CSV with a byte order mark, by which spreadsheets know UTF-8; no text is a formula."""
-    target = io.StringIO()
-    writer = csv.DictWriter(target, EXPORTED)
-    target.write("\ufeff")
-    writer.writerow(headings)
-    for count, row in enumerate(rows, start=1):
-        writer.writerow({name: defused(value) for name, value in row.items()})
-        if count % _AT_ONCE == 0:
-            yield _emptied(target)
-    yield _emptied(target)
-
-
-def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    told = "["
-    for count, row in enumerate(rows):
-        told += (",\n" if count else "") + json.dumps(row, ensure_ascii=False)
-        if count % _AT_ONCE == _AT_ONCE - 1:
-            yield told
-            told = ""
-    yield told + "]\n"
-
-
-def _emptied(target: io.StringIO) -> str:
-    text = target.getvalue()
-    target.seek(0)
-    target.truncate()
-    return text
 
 
 def page_route(path: str, handler: Handler, methods: tuple[str, ...] = ("GET",)) -> Route:
@@ -238,7 +212,7 @@ def error_page(visit: Visit, refusal: Refusal, status: int | None = None) -> Res
     status = status or status_of(refusal.code)
     if status == 503:
         log.warning("request %s: %s", request_id.get(), refusal)
-    return visit.page("error.html", status, code=refusal.code)
+    return visit.page("error.html", status, code=refusal.code, failure=failure_word(refusal.code))
 
 
 def error_for(scope: Scope, refusal: Refusal, status: int | None = None) -> Response:
@@ -248,9 +222,7 @@ def error_for(scope: Scope, refusal: Refusal, status: int | None = None) -> Resp
 
 def _loaded(request: Request) -> Response:
     """A file that pages load; its address changes with its content, so that browsers may keep it for good."""
-    name = request.path_params["file"]
-    if name not in ASSETS:
-        raise Refusal("HF606", "there is nothing at this address.", "Go on from the front page.")
+    name = request.path_params["file"]  # one of ASSETS: serving/addresses.py lets no other through
     headers = {"cache-control": "public, max-age=31536000, immutable"}
     return Response((PAGES / name).read_bytes(), headers=headers, media_type=ASSETS[name])
 

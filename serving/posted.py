@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from features.catalog import Catalog
+from features.consent import channels_of
 from features.events import TABLES, Table
 from features.refusal import Refusal, did_you_mean
 from features.shop import Shop
@@ -16,14 +17,19 @@ from features.snapshot import day_number
 from serving.messages import Customer, EventsRequest, Message
 
 Row = dict[str, Any]
+_ALWAYS_HEARD = ("profiling_opt_out", "consent")  # what a customer forbids holds, whatever the shop maps
 
 
 @dataclass
 class PostedTables:
-    """One customer's rows of the checked schema, and what has to be said about them."""
+    """One customer's rows of the checked schema, and what has to be said about them.
+
+    `channels` are those that the customer allows, None where all are.
+    """
 
     customer_id: str
     opted_out: bool
+    channels: frozenset[str] | None
     rows: dict[str, list[Row]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -31,7 +37,9 @@ class PostedTables:
 def posted_tables(request: EventsRequest, shop: Shop, catalog: Catalog, cutoff: date) -> PostedTables:
     """The request's events as the vectors read them: local day numbers, doubles, strings, flags as 0 and 1.
 
-    Columns and tables that the shop does not map were not known in training; they are left out, with a warning.
+    Columns and tables that the shop does not map were not known in training; they are left out, with a warning. What
+    the bundle has learned from and the request does not name is told too: an empty list or a null says that there is
+    none.
 
     Raises
     ------
@@ -39,7 +47,8 @@ def posted_tables(request: EventsRequest, shop: Shop, catalog: Catalog, cutoff: 
         HF604 for another customer's row or an attribute the bundle does not know.
     """
     zone = ZoneInfo(shop.time_zone)
-    posted = PostedTables(request.customer_id, bool(request.customer.profiling_opt_out))
+    customer = request.customer
+    posted = PostedTables(request.customer_id, bool(customer.profiling_opt_out), channels_of(customer.consent))
     late: dict[str, int] = {}
     for name in ("transactions", "interactions", "offers"):
         rows = [
@@ -50,10 +59,34 @@ def posted_tables(request: EventsRequest, shop: Shop, catalog: Catalog, cutoff: 
         posted.rows[name] = rows
         late[name] = sum(row["day"] >= day_number(cutoff) for row in rows)
     posted.rows["customers"] = [_customer_row(request, shop, catalog, zone, posted.warnings)]
+    missing = _not_posted(request, shop, catalog)
+    if missing:
+        posted.warnings.append(f"not posted and taken as none: {', '.join(missing)}")
+    asks_consent = "customers" in shop.tables and "consent" in shop.tables["customers"].columns
+    if asks_consent and "consent" not in customer.model_fields_set:
+        posted.warnings.append("customer.consent is not posted: every channel is taken as allowed")
     if any(late.values()):
         told = ", ".join(f"{count} of {name}" for name, count in late.items() if count)
         posted.warnings.insert(0, f"not yet counted, since at or after the cut-off {cutoff}: {told}")
     return posted
+
+
+def _not_posted(request: EventsRequest, shop: Shop, catalog: Catalog) -> list[str]:
+    """What the catalog rests on and the request does not name: tables, else their columns, and facts of the customer."""
+    needs = {need for feature in catalog.features for need in feature.needs}
+    learned = {need.partition(".")[0] for need in needs}
+    found: list[str] = []
+    for name in ("transactions", "interactions", "offers", "subscriptions", "vectors"):
+        if name in learned and name not in request.model_fields_set:
+            found.append(name)
+        elif name in shop.tables and (rows := getattr(request, name, ())):
+            said = {column for row in rows for column in row.model_fields_set}
+            columns = [c.name for c in TABLES[name].columns if f"{name}.{c.checked_name}" in needs]
+            told_by_amounts = {"is_return"} - shop.tables[name].columns.keys()
+            found += [f"{name}.{column}" for column in columns if column not in said | told_by_amounts]
+    facts = request.customer.attributes.keys()
+    attributes = [f.sql.removeprefix("attribute_") for f in catalog.features if f.relation == "attributes"]
+    return found + [f"customer.attributes.{name}" for name in attributes if name not in facts]
 
 
 def _checked(row: Message, table: Table, customer_id: str, place: str, zone: ZoneInfo) -> Row:
@@ -121,7 +154,7 @@ def _customer_row(request: EventsRequest, shop: Shop, catalog: Catalog, zone: Zo
     row = _checked(customer, TABLES["customers"], request.customer_id, "customer", zone)
     row.pop("moment", None)
     mapped = source.columns if source else {}
-    unmapped = [c for c in TABLES["customers"].columns[1:] if c.name not in mapped and c.name != "profiling_opt_out"]
+    unmapped = [c for c in TABLES["customers"].columns[1:] if c.name not in mapped and c.name not in _ALWAYS_HEARD]
     unknown = sorted(c.name for c in unmapped if row[c.checked_name] is not None)
     if unknown:
         warnings.append(f"not mapped in this shop and left out of customer: {', '.join(unknown)}")

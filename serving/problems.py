@@ -6,9 +6,10 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from features.refusal import CODES, Refusal
@@ -116,13 +117,27 @@ def invalid_body(details: Iterable[Mapping[str, Any]]) -> Refusal:
     return Refusal("HF604", f"{told}{more}.", "See /openapi.json for the fields.")
 
 
-def valid_query(kind: type[Q], given: Mapping[str, Any]) -> Q:
-    """A request's parameters as a message; HF607 where they cannot be, values never repeated."""
+def valid_query(kind: type[Q], given: QueryParams, filled: bool = False) -> Q:
+    """A request's parameters as a message; HF607 where they cannot be, values never repeated.
+
+    Parameters
+    ----------
+    filled
+        Whether only what is filled in is asked, as of a form.
+    """
+    asked: dict[str, Any] = {}
+    for name in given:
+        values = list(dict.fromkeys(value for value in given.getlist(name) if value or not filled))
+        field = kind.model_fields.get(name)
+        if len(values) > 1 and (field is None or get_origin(field.annotation) is not tuple):
+            raise Refusal("HF607", f"{name[:60]} is given twice.", "Give it once.")
+        if values:
+            asked[name] = values if len(values) > 1 else values[0]
     try:
-        return kind.model_validate(dict(given))
+        return kind.model_validate(asked)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        told = _sentence(details[0]).replace("is not a known field", "is not a known parameter")
+        told = _sentence({**details[0], "loc": details[0]["loc"][:1]}).replace("a known field", "a known parameter")
         raise Refusal("HF607", f"{told}.", "See /openapi.json for the parameters.") from None
 
 

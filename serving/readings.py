@@ -59,12 +59,12 @@ class Readings:
 
     def churn_list(self, request: Request) -> Response:
         """A page of the churn list as JSON, or as CSV where asked by `format` or the Accept header."""
-        query = _churn_list_query(request)
+        query = valid_query(ChurnListQuery, request.query_params)
         present = self._present()
         run = present.run(again=True)
         filters = query.filters()
         if "segment" in filters:
-            filters["segment"] = segment_id(run, filters["segment"])
+            filters["segment"] = tuple(segment_id(run, named) for named in filters["segment"])
         found = churn_list(present.ledger, run, ListQuery(filters, query.sort), query.limit, query.after)
         headers = _link(request, found)
         accepted = request.headers.get("accept", "")
@@ -109,14 +109,6 @@ def unknown_customer() -> Refusal:
     )
 
 
-def _churn_list_query(request: Request) -> ChurnListQuery:
-    given = request.query_params
-    twice = next((name for name in given if len(given.getlist(name)) > 1), None)
-    if twice:
-        raise Refusal("HF607", f"{twice[:60]} is given twice.", "Give each parameter once.")
-    return valid_query(ChurnListQuery, given)
-
-
 def segment_id(run: ScoreRun, named: str) -> str:
     """The id of a segment given by its id or by its name in any language."""
     for found, names in run.labels.get("segments", {}).items():
@@ -128,13 +120,14 @@ def segment_id(run: ScoreRun, named: str) -> str:
 def _link(request: Request, found: ListPage) -> dict[str, str]:
     if found.after is None:
         return {}
-    query = urlencode({**request.query_params, "after": found.after})
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+    query = urlencode([*kept, ("after", found.after)])
     return {"link": f'<{request.url.path}?{query}>; rel="next"'}
 
 
 def _csv(found: ListPage, run: ScoreRun, headers: dict[str, str]) -> Response:
     target = io.StringIO()
-    write_rows(target, found.answers, run.language)
+    write_rows(target, zip(found.answers, found.names, strict=True), run.language)
     headers = {**headers, "content-disposition": 'attachment; filename="churn_list.csv"'}
     return Response(target.getvalue(), headers=headers, media_type="text/csv; charset=utf-8")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from features.checked import CheckedTables
-from features.consent import opted_out
+from features.consent import allowed_channels, opted_out
 from features.console import Stopwatch
 from features.shop import Shop
 from features.timeline import Timelines, customer_names
@@ -17,6 +17,7 @@ from features.vectors import vectors
 from models.bundle import Bundle
 from models.decide import Case, Decision, considered, decide
 from models.dossier import dossier
+from models.doubts import doubts
 from models.ledger import Ledger
 from models.playbook import Playbook
 from models.reasons import Reason
@@ -29,7 +30,7 @@ Part = tuple[Scores, list[tuple[Reason, ...]], float]
 
 @dataclass(frozen=True)
 class Scored:
-    """A finished run, its number in the ledger, and where its time went."""
+    """A finished run, its number in the ledger, where its time went, and what looks odd in the playbook."""
 
     run: ScoreRun
     number: int
@@ -37,6 +38,7 @@ class Scored:
     actions: dict[str, int] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     spent: float = 0.0
+    warnings: Sequence[str] = ()
 
 
 def score_shop(
@@ -58,7 +60,8 @@ def score_shop(
     with begun_run(ledger, begun) as number:
         parts = _scored(shop, checked, bundle, cutoff, watch, tell)
         with watch.step("decisions"):
-            every = [case for scores, reasons, _ in parts for case in cases(scores, reasons)]
+            channels = allowed_channels(checked)
+            every = [case for scores, reasons, _ in parts for case in cases(scores, reasons, channels)]
             decisions = decide(playbook, every)
         run = replace(begun, customers=len(every), eligible=sum(case.eligible for case in every))
         with watch.step("timelines"):
@@ -68,7 +71,8 @@ def score_shop(
             fill_run(ledger, run, number, entries)
     counts = Counter(decision.action for decision in decisions if decision.action != "no_action")
     refused = Counter(decision.why_not for decision in decisions if decision.action == "no_action")
-    return Scored(run, number, watch, dict(counts), refused, round(sum(decision.cost for decision in decisions), 2))
+    spent = round(sum(decision.cost for decision in decisions), 2)
+    return Scored(run, number, watch, dict(counts), refused, spent, doubts(playbook, shop.currency, every))
 
 
 def _scored(

@@ -15,18 +15,26 @@ _LONGEST_TEXT = 32_767  # of a cell, says Excel
 
 
 def workbook(
-    columns: Sequence[str], headings: Mapping[str, str], rows: Iterable[Mapping[str, Any]], title: str
-) -> bytes:
-    """An XLSX workbook of one sheet: headings kept in sight, filters on, shares and money as numbers in their format.
+    columns: Sequence[str], headings: Mapping[str, str], rows: Iterable[Mapping[str, Any]],
+    notes: Iterable[tuple[str, str]], titles: tuple[str, str],
+) -> bytes:  # fmt: skip
+    """An XLSX workbook: headings kept in sight, filters on, shares and money as numbers in their format.
 
     Text is always written as text, so that nothing in it is calculated or linked.
+
+    Parameters
+    ----------
+    notes
+        (what, how it is) for a second sheet that tells of the first.
+    titles
+        Of the two sheets.
     """
     target = io.BytesIO()
     # not constant_memory: it writes text into every cell anew, and a file three times as large
     with xlsxwriter.Workbook(
         target, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     ) as book:
-        sheet = book.add_worksheet(title[:31])
+        sheet = book.add_worksheet(titles[0][:31])
         heading = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
         formats = {
             **dict.fromkeys(SHARES, book.add_format({"num_format": "0.0%"})),
@@ -45,4 +53,10 @@ def workbook(
                     sheet.write_string(last, place, str(value)[:_LONGEST_TEXT])
         sheet.freeze_panes(1, 1)
         sheet.autofilter(0, 0, max(last, 1), len(columns) - 1)
+        beside = book.add_worksheet(titles[1][:31])
+        beside.set_column(0, 0, 24, book.add_format({"bold": True, "text_wrap": True, "valign": "top"}))
+        beside.set_column(1, 1, 90, book.add_format({"text_wrap": True, "valign": "top"}))
+        for place, note in enumerate(notes):
+            for column, text in enumerate(note):
+                beside.write_string(place, column, text[:_LONGEST_TEXT])
     return target.getvalue()

@@ -128,7 +128,8 @@ class Visit:
 
     def set_cookie(self, response: Response, name: str, value: str, hours: float | None = None) -> None:
         """A cookie no script can read, sent by this site's own pages and by links to it, and over TLS where there is any."""
-        tls = self.request.scope["scheme"] == "https" or self.request.headers.get("x-forwarded-proto") == "https"
+        nearest, *_ = self.request.headers.get("x-forwarded-proto", "").split(",")  # to the browser, of several proxies
+        tls = "https" in (self.request.scope["scheme"], nearest.strip().lower())
         age = None if hours is None else int(hours * 3600)
         response.set_cookie(name, value, max_age=age, path="/", secure=tls, httponly=True, samesite="lax")
 

@@ -108,12 +108,15 @@ def _usual(speaker: Explainer, feature: Feature, row: Mapping[str, Any]) -> floa
 
 
 def _movable(bundle: Bundle) -> list[Feature]:
-    """The levers that are shown: of each driver the plain ones that the model looks at most."""
+    """The levers that are shown: of each driver the plain ones that the model looks at most.
+
+    What is counted comes before what is worked out of other columns: a person can say how many days, hardly which ratio.
+    """
     gain = bundle.model.gain()
     found: list[Feature] = []
     for driver in DRIVERS:
         plain = [f for f in bundle.catalog.features if f.driver == driver and _is_lever(f) and f.plain and gain[f.name]]
-        found += sorted(plain, key=lambda feature: -gain[feature.name])[:MOST_SHOWN]
+        found += sorted(plain, key=lambda f: (f.relation == "vector", -gain[f.name]))[:MOST_SHOWN]
     return found
 
 

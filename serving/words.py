@@ -101,3 +101,31 @@ FACETS: Mapping[str, Mapping[str, Word]] = {
 def evidence_word(evidence: str) -> Word:
     """The word of an evidence such as `rule` or `randomised (240)`."""
     return EVIDENCE.get(evidence.partition(" ")[0], (evidence, ""))
+
+
+_BUSY = (N_("The service is busy"), N_("Try again in a moment."))
+_NOT_READY = (N_("The service is not ready"), N_("Whoever runs it finds the reason in its log. Try again later."))
+_OLD_FORM = (
+    N_("This form is no longer valid"),
+    N_("The page was open for too long, or the form came from elsewhere. Open the page again."),
+)
+FAILURES: Mapping[str, Word] = {
+    "HF603": (N_("There is no such customer"), N_("The latest score run does not hold this customer. Look in the list.")),
+    "HF606": (N_("There is nothing at this address"), N_("It may have moved, or been mistyped.")),
+    "HF503": (
+        N_("Nothing has been scored yet"),
+        N_("As soon as the first score run is complete, its customers are here. Whoever runs Holdfast starts one with: holdfast score"),
+    ),
+    "HF607": (
+        N_("This address asks for something that does not exist"),
+        N_("A filter or page of the list in it is not known. Start from the list anew."),
+    ),
+    **dict.fromkeys(("HF605", "HF616"), _OLD_FORM),
+    **dict.fromkeys(("HF612", "HF613", "HF502", "HF615"), _BUSY),
+    **dict.fromkeys(("HF501", "HF504", "HF401", "HF402", "HF610"), _NOT_READY),
+}  # fmt: skip
+
+
+def failure_word(code: str) -> Word:
+    """What went wrong and what to do, by the code of a refusal."""
+    return FAILURES.get(code, (N_("Something went wrong"), N_("It was not your fault, and it is in the log.")))

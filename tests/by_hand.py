@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.behavior import CATALOG
+from features.behavior.peers import PEERS, ventile_names
 from features.check import check_tables
 from features.checked import CheckedTables
 from features.events import TABLES
+from features.references import VectorReferences
 from features.refusal import Refusal
 from features.shop import Shop
 from features.snapshot import day_number
@@ -66,14 +68,30 @@ CUTOFF = date(2024, 7, 1)  # a Monday
 DAY = day_number(CUTOFF)
 MEMORY = 182
 ATTRIBUTES = {"region": "text", "age": "number"}
-ALL = CATALOG.available({name: tuple(table.checked_schema) for name, table in TABLES.items()}, ATTRIBUTES)
+GIVEN = {"usage": "number", "cluster": "text"}
+_COLUMNS = {name: tuple(table.checked_schema) for name, table in TABLES.items()}
+REFERENCES = VectorReferences(
+    date(2024, 1, 1),
+    {"purchase_r": 0.5, "purchase_alpha": 14.0, "purchase_a": 0.25, "purchase_b": 3.0}
+    | {name: float(place) for feature in PEERS for place, name in enumerate(ventile_names(feature), 1)},
+    {"milk": 8.0, "bread": 12.0},
+)
+ALL = CATALOG.available(_COLUMNS, ATTRIBUTES, GIVEN)
+"""Every column that needs no references."""
+EVERY = CATALOG.available(_COLUMNS, ATTRIBUTES, GIVEN, REFERENCES)
+"""Every column there is."""
 _TYPES = {"varchar": pa.string(), "integer": pa.int32(), "double": pa.float64()}
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def _schema(table: str) -> dict[str, str]:
-    attributes = {"attribute_region": "varchar", "attribute_age": "double"} if table == "customers" else {}
-    return TABLES[table].checked_schema | attributes
+    kinds = {"text": "varchar", "number": "double"}
+    further: dict[str, str] = {}
+    if table == "customers":
+        further = {f"attribute_{name}": kinds[kind] for name, kind in ATTRIBUTES.items()}
+    if table == "vectors":
+        further = {f"given_{name}": kinds[kind] for name, kind in GIVEN.items()}
+    return TABLES[table].checked_schema | further
 
 
 def checked_by_hand(folder: Path, rows: Rows) -> CheckedTables:
@@ -89,6 +107,7 @@ def checked_by_hand(folder: Path, rows: Rows) -> CheckedTables:
         last_day=date(2029, 12, 31),
         columns={table: tuple(_schema(table)) for table in TABLES},
         attributes=ATTRIBUTES,
+        given=GIVEN,
     )
 
 
@@ -97,7 +116,7 @@ Vector = dict[str, Any]
 
 def vectors_by_hand(folder: Path, rows: Rows, cutoffs: Sequence[date] = (CUTOFF,)) -> dict[tuple[int, str], Vector]:
     """Vectors by cut-off and customer."""
-    table = vectors(checked_by_hand(folder, rows), ALL, cutoffs, MEMORY)
+    table = vectors(checked_by_hand(folder, rows), EVERY, cutoffs, MEMORY, references=REFERENCES)
     return {(row.pop("cutoff"), row.pop("customer_id")): row for row in table.to_pylist()}
 
 

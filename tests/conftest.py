@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from chromium import browser  # noqa: F401 - a fixture
 from demo_shop import demo_shop  # noqa: F401 - a fixture
+from parity import complete_journey_question, example_question, motley_question  # noqa: F401 - fixtures
 from running_service import ServedShop, build_bento, running, scored_shop
+from servers import postgres_url, spark  # noqa: F401 - fixtures
 
 from features.check import check_tables
 from features.checked import CheckedTables
@@ -30,7 +32,7 @@ pytest.register_assert_rewrite("by_hand")  # its assertions explain themselves a
 os.environ["BENTOML_DO_NOT_TRACK"] = "true"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
-for _name in ("HOLDFAST_LEDGER_URL", "MLFLOW_TRACKING_URI", "HOLDFAST_SECRET_KEY"):
+for _name in ("HOLDFAST_LEDGER_URL", "HOLDFAST_POSTGRES_URL", "MLFLOW_TRACKING_URI", "HOLDFAST_SECRET_KEY"):
     os.environ.pop(_name, None)
 
 TODAY = date(2025, 6, 1)

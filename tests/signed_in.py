@@ -17,6 +17,7 @@ from running_service import ServedShop
 from models.ledger import utc_now
 from models.people import add_user
 from models.sessions import sign_in
+from serving.addresses import customer_at
 from serving.speech import catalogue
 from serving.visit import SESSION_COOKIE
 
@@ -76,7 +77,7 @@ def listed(page: Page) -> list[str]:
     """The ids of the customers that the list shows, in its order."""
     links = page.locator("main table a[href^='/customers/']")
     hrefs = links.evaluate_all("found => found.map((link) => link.getAttribute('href'))")
-    return [unquote(href.removeprefix("/customers/")) for href in hrefs]
+    return [customer_at(unquote(href.removeprefix("/customers/"))) for href in hrefs]
 
 
 def path(page: Page) -> str:

@@ -156,6 +156,33 @@ def test_a_word_tells_its_meaning_to_keyboard_and_mouse(
         assert meaning == told.inner_text()
 
 
+@pytest.mark.parametrize("by", ["focus", "hover"])
+def test_a_meaning_stays_until_escape_or_until_one_leaves_the_word(
+    browser: Browser, served: ServedShop, anna: str, answers: Answers, by: str
+) -> None:
+    with reader(browser, served, anna) as page:
+        show(page, one_of(answers, to_be_contacted))
+        word = section(page, "Who they are").locator("[aria-describedby]").nth(1)
+        told = page.locator(f"#{word.get_attribute('aria-describedby')}")
+        word.focus() if by == "focus" else word.hover()
+        assert told.is_visible()
+        if by == "hover":  # the mouse may go over to what it is told, and stay there
+            box = told.bounding_box()
+            assert box is not None
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 3, steps=25)
+            page.wait_for_timeout(500)
+            assert told.is_visible()
+        page.keyboard.press("Escape")
+        assert not told.is_visible()
+        page.mouse.move(1, 1)
+        page.locator("h1").evaluate("() => document.activeElement.blur()")
+        word.focus() if by == "focus" else word.hover()
+        assert told.is_visible()
+        page.mouse.move(1, 1)
+        page.locator("h1").evaluate("() => document.activeElement.blur()")
+        assert not told.is_visible()
+
+
 def test_what_happened_is_told_from_the_newest_back_and_nothing_from_after_the_cutoff(
     browser: Browser, served: ServedShop, anna: str, answers: Answers
 ) -> None:
@@ -217,6 +244,7 @@ def test_what_if_tells_what_the_model_would_say(
         assert say.percent(answer["churn_probability"]) == one[0] == every[0]
         assert int(every[1].strip("<%")) < int(every[0].strip("<%"))
         assert "Mostly by:" in likelihood(page)
+        assert re.search(r"\d% → ", likelihood(page))
 
         address = page.url
         page.goto("/")
@@ -275,6 +303,18 @@ def test_a_customer_is_printed_on_one_page(
             }
 
         assert dict.fromkeys(pages, 1) == pages
+        assert "exact" == page.locator("main").evaluate("(main) => getComputedStyle(main).printColorAdjust")
+        for part in ("Why", "What happened"):
+            rows = section(page, part).locator("li:visible").count()
+            left_out = section(page, part).locator(".on-paper").all_inner_texts()
+            every = section(page, part).locator("li").count()
+            assert bool(left_out) == (rows < every)
+            if part == "Why" and left_out:
+                assert f"and {every - rows} weaker reason" in left_out[0]
+        head, body = (page.locator(f".considered {part}").first for part in ("th", "td"))
+        if head.count():
+            sizes = {one.evaluate("(one) => getComputedStyle(one).fontSize") for one in (head, body)}
+            assert 1 == len(sizes)
         assert page.get_by_role("region", name="Why").is_visible()
         assert not page.get_by_role("navigation").first.is_visible()
         assert not page.get_by_role("button", name="Print").is_visible()

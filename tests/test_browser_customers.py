@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page
 from running_service import ServedShop
 from signed_in import add_person, follow, listed, overflow, path, reader
 
-from serving.list_view import COLUMNS, EXPORTED, FILTERED
+from serving.download import EXPORTED
+from serving.list_view import COLUMNS, FILTERED
 from serving.words import FIELDS
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,7 @@ def anna(served: ServedShop) -> str:
     return add_person(served, "reads-lists")
 
 
-def by_the_api(served: ServedShop, **asked: str) -> list[str]:
+def by_the_api(served: ServedShop, **asked: str | list[str]) -> list[str]:
     """The ids of all customers that the API's churn list gives."""
     with served.client("list") as client:
         answer = client.get("/v1/churn-list", params={"limit": "1000", **asked}).json()
@@ -45,14 +46,26 @@ def all_pages(page: Page, link: str = "Next page") -> list[list[str]]:
     return found
 
 
-def choose(page: Page, name: str, value: str) -> None:
-    with page.expect_navigation():
-        page.locator(f"select[name={name}]").select_option(value)
+def choose(page: Page, name: str, *values: str) -> None:
+    """Tick values of a filter or choose an order, and have the list shown."""
+    if name in FILTERED:
+        page.locator(f"details.pick:has([name={name}]) summary").click()
+        for value in values:
+            page.locator(f"[name={name}][value='{value}']").check()
+    else:
+        page.locator(f"select[name={name}]").select_option(values)
+    follow(page.get_by_role("button", name="Show"))
+
+
+def chosen(page: Page, name: str) -> list[str]:
+    """The values of a filter that are ticked."""
+    boxes = page.locator(f"[name={name}]:checked").all()
+    return [str(box.get_attribute("value")) for box in boxes]
 
 
 def open_more(page: Page) -> None:
-    if page.locator("details:has([name=columns])").get_attribute("open") is None:
-        page.locator("details:has([name=columns]) summary").click()
+    if page.locator("details.more").get_attribute("open") is None:
+        page.locator("details.more > summary").click()
 
 
 def test_the_list_is_by_falling_risk_as_the_api_gives_it(browser: Browser, served: ServedShop, anna: str) -> None:
@@ -85,17 +98,74 @@ def test_each_filter_shows_whom_it_counts(browser: Browser, served: ServedShop, 
     with reader(browser, served, anna) as page:
         page.goto("/customers")
         open_more(page)
-        options = page.locator(f"select[name={name}] option")
-        values = [str(option.get_attribute("value")) for option in options.all()]
-        value, label = values[-1], options.last.inner_text()
-        assert "" == values[0]
-        choose(page, name, value)
+        labels = page.locator(f"label:has([name={name}])")
+        values = [str(box.get_attribute("value")) for box in page.locator(f"[name={name}]").all()]
+        label = labels.last.text_content() or ""
+        choose(page, name, values[-1])
 
-        assert value == page.locator(f"select[name={name}]").input_value()
-        assert {name: [value]} == parse_qs(urlsplit(page.url).query)
-        expected = by_the_api(served, **{name: value})
-        assert label.endswith(f"({len(expected)})")
+        assert values[-1:] == chosen(page, name)
+        assert {name: values[-1:]} == parse_qs(urlsplit(page.url).query)
+        expected = by_the_api(served, **{name: values[-1]})
+        assert label.strip().endswith(f"({len(expected)})")
         assert expected[:25] == listed(page)
+
+
+def test_a_filter_of_several_values_shows_who_has_any(browser: Browser, served: ServedShop, anna: str) -> None:
+    with reader(browser, served, anna) as page:
+        page.goto("/customers")
+        choose(page, "band", "high", "medium")
+        expected = by_the_api(served, band=["high", "medium"])
+
+        assert "customers?band=high&band=medium" == path(page)
+        assert expected[:25] == listed(page)
+        assert len(by_the_api(served, band="high")) < len(expected) < len(by_the_api(served))
+        assert "Risk High, Medium" == " ".join(page.locator("details.pick summary").first.inner_text().split())
+
+
+def test_nothing_is_sent_before_one_asks_for_it_and_enter_asks(browser: Browser, served: ServedShop, anna: str) -> None:
+    with reader(browser, served, anna) as page:
+        for field in ("[name=q]", "[name=reverse]", "[name=columns] >> nth=0"):
+            page.goto("/customers")
+            open_more(page)
+            page.locator("select[name=sort]").select_option("value_at_risk")
+            page.locator("select[name=limit]").select_option("50")
+            page.locator("[name=reverse]").check()
+            page.wait_for_timeout(300)
+            assert "customers" == path(page)
+            assert page.get_by_role("button", name="Show").is_visible()
+            with page.expect_navigation():
+                page.locator(field).press("Enter")
+
+            assert "customers?sort=value_at_risk&limit=50&reverse=true" == path(page)
+            assert by_the_api(served, sort="value_at_risk")[::-1][:50] == listed(page)
+
+
+def test_without_scripts_the_list_is_asked_for_all_the_same(browser: Browser, served: ServedShop, anna: str) -> None:
+    with reader(browser, served, anna, java_script_enabled=False) as page:
+        page.goto("/customers")
+        choose(page, "band", "low")
+        choose(page, "sort", "value_at_risk")
+
+        assert by_the_api(served, band="low", sort="value_at_risk")[:25] == listed(page)
+
+
+def test_a_filter_that_is_open_closes_with_escape_and_by_a_click_elsewhere(
+    browser: Browser, served: ServedShop, anna: str
+) -> None:
+    with reader(browser, served, anna) as page:
+        page.goto("/customers")
+        band, tier = page.locator("[name=band]").first, page.locator("[name=tier]").first
+        summaries = page.locator("details.pick summary")
+        summaries.nth(0).press("Enter")
+        band.check()
+        band.press("Escape")
+        assert not band.is_visible()
+        assert "Risk" in page.locator(":focus").inner_text()
+        summaries.nth(1).click()
+        summaries.nth(0).click()
+        assert (True, False) == (band.is_visible(), tier.is_visible())
+        page.locator("h1").click()
+        assert not band.is_visible()
 
 
 def test_filters_narrow_each_other_and_are_cleared_at_once(browser: Browser, served: ServedShop, anna: str) -> None:
@@ -181,16 +251,18 @@ def test_an_address_holds_the_whole_view(browser: Browser, served: ServedShop, a
         choose(mine, "band", "low")
         choose(mine, "sort", "lifetime_value")
         open_more(mine)
-        with mine.expect_navigation():
-            mine.locator("[name=reverse]").check()
+        mine.locator("[name=reverse]").check()
+        follow(mine.get_by_role("button", name="Show"))
         follow(mine.get_by_role("link", name="Next page"))
         theirs.goto(mine.url)
 
         assert listed(mine)
         assert listed(mine) == listed(theirs)
         assert 9 == mine.locator("thead th").count() == theirs.locator("thead th").count()
-        for name in ("band", "sort"):
-            assert mine.locator(f"[name={name}]").input_value() == theirs.locator(f"[name={name}]").input_value()
+        assert ["low"] == chosen(mine, "band") == chosen(theirs, "band")
+        for page in (mine, theirs):
+            assert "lifetime_value" == page.locator("[name=sort]").input_value()
+            assert page.locator("[name=reverse]").is_checked()
 
 
 def test_what_is_not_asked_for_stays_out_of_the_address(browser: Browser, served: ServedShop, anna: str) -> None:
@@ -208,7 +280,7 @@ def test_the_lists_people_ask_for_most_are_one_click_away(browser: Browser, serv
         assert tabs.count() >= 5
         for place in range(tabs.count()):
             follow(tabs.nth(place))
-            asked = {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+            asked = parse_qs(urlsplit(page.url).query)
 
             assert by_the_api(served, **asked)[:25] == listed(page)
             assert ["true" if other == place else None for other in range(tabs.count())] == [
@@ -233,7 +305,7 @@ def read_csv(file: Path) -> list[list[Any]]:
 
 def read_xlsx(file: Path) -> list[list[Any]]:
     book = openpyxl.load_workbook(file)
-    [sheet] = book.worksheets
+    sheet, _ = book.worksheets
     rows = [["" if cell is None else cell for cell in row] for row in sheet.iter_rows(values_only=True)]
     book.close()
     return rows

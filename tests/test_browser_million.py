@@ -86,6 +86,10 @@ ASKED = {
     "no name": "/customers?q=nobody+like+this",
     "a name beyond ASCII": "/customers?q=chloé",
     "a name in Chinese": "/customers?q=王芳",
+    "a name in mixed cases": "/customers?q=LUCÍa+dÍAZ",
+    "no name beyond ASCII": "/customers?q=щукин",
+    "two filters of two values": "/customers?band=high&band=medium&tier=key&tier=key_top&sort=value_at_risk",
+    "two reasons": "/customers?reason=price&reason=tenure&sort=lifetime_value",
     "a name and two filters": "/customers?q=kaya&band=high&tier=key&sort=value_at_risk",
 }
 

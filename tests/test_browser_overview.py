@@ -110,7 +110,11 @@ def test_every_group_has_the_ledgers_figures(overview: Page, runs: list[ScoreRun
         for code, names in labels["actions"].items()
         if code in by["action"]
     }
-    assert actions == {row[0]: row[1:] for row in cells(section(overview, "What to do"))}
+    what_to_do = section(overview, "What to do")
+    assert actions == {row[0]: row[1:] for row in cells(what_to_do.locator(".bars"))}
+    for_others = sorted((tally["customers"] for tally in by["why_not"].values()), reverse=True)
+    what_to_do.get_by_text("Why nothing is done for the others").click()
+    assert [str(count) for count in for_others] == [row[1] for row in cells(what_to_do.locator(".no-action"))]
     reasons = cells(section(overview, "Why they leave"))
     most = sorted((tally["customers"] for tally in by["reason"].values()), reverse=True)
     assert [str(count) for count in most[:8]] == [row[1] for row in reasons]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from by_hand import ALL, CUTOFF, DAY, vectors_by_hand
+from by_hand import ALL, CUTOFF, DAY, EVERY, REFERENCES, vectors_by_hand
 
 from features.behavior import CATALOG, FAMILIES
 from features.catalog import DRIVERS, Catalog, Feature, is_protected
 from features.events import TABLES
-from features.relations import REDUCTIONS, RELATIONS
 
-FEATURES = [pytest.param(feature, id=feature.name) for feature in ALL.features]
+FEATURES = [pytest.param(feature, id=feature.name) for feature in EVERY.features]
 BEHAVIOR = [pytest.param(feature, id=feature.name) for feature in CATALOG.features]
-ATTRIBUTES = [feature for feature in ALL.features if feature.family == "attributes"]
-SQL = {**REDUCTIONS, **RELATIONS, **{feature.name: feature.sql for feature in ALL.features}}
+ATTRIBUTES = [feature for feature in EVERY.features if feature.family in ("attributes", "given")]
+SQL = {**EVERY.reductions, **EVERY.relations, **{feature.name: feature.sql for feature in EVERY.features}}
 
 
 def test_a_shop_with_transactions_offers_and_customers_has_60_columns_in_7_families() -> None:
@@ -30,7 +30,9 @@ def test_a_shop_with_transactions_offers_and_customers_has_60_columns_in_7_famil
 def test_bare_transactions_still_make_a_vector() -> None:
     """Of customer_id, timestamp and amount alone: whatever needs more is left out, whatever stays can be computed."""
     catalog = CATALOG.available({"transactions": ("customer_id", "day", "amount")}, {})
-    assert {feature.family for feature in catalog.features} == {"recency", "frequency", "monetary", "rhythm", "trend"}
+    assert {feature.family for feature in catalog.features} == {
+        "recency", "frequency", "monetary", "rhythm", "trend", "calendar"
+    }  # fmt: skip
     names = set(catalog.names)
     for feature in catalog.features:
         if feature.relation == "vector":
@@ -38,8 +40,27 @@ def test_bare_transactions_still_make_a_vector() -> None:
         assert not feature.usual or feature.usual in names
 
 
+def test_references_add_families_to_bare_transactions() -> None:
+    catalog = CATALOG.available({"transactions": ("customer_id", "day", "amount")}, {}, references=REFERENCES)
+    assert {feature.family for feature in catalog.features} == {
+        "recency", "frequency", "monetary", "rhythm", "trend", "calendar", "alive", "peers"
+    }  # fmt: skip
+    assert "paid_against_usual_28d" not in catalog.names, "without products there are no usual prices"
+
+
+@pytest.mark.parametrize("said", ["meaning", "meaning_zh", "en", "zh"])
+def test_no_two_columns_say_the_same(said: str) -> None:
+    counts = Counter(getattr(feature, said).casefold() for feature in EVERY.features)
+    assert [text for text, count in counts.items() if count > 1] == []
+
+
+def test_no_two_columns_are_computed_the_same() -> None:
+    counts = Counter((feature.relation, " ".join(feature.sql.split())) for feature in EVERY.features)
+    assert [sql for sql, count in counts.items() if count > 1] == []
+
+
 def test_every_column_stands_in_the_catalog_once() -> None:
-    assert len(set(ALL.names)) == len(ALL.names)
+    assert len(set(EVERY.names)) == len(EVERY.names)
     assert [f.name for family in FAMILIES for f in family.features] == list(CATALOG.names)
 
 
@@ -79,6 +100,14 @@ def test_the_usual_is_another_column_of_the_same_unit(feature: Feature) -> None:
     assert usual.unit == feature.unit
 
 
+# what a name ends in, but for its window, says the unit
+LAST_WORDS = {
+    **dict.fromkeys(("share", "concentration", "percentile", "probability", "similarity"), "share"),
+    **dict.fromkeys(("price", "cost", "spend", "margin"), "money"),
+    **dict.fromkeys(("trend", "ratio", "usual", "irregularity"), "ratio"),
+}
+
+
 @pytest.mark.parametrize("feature", BEHAVIOR)
 def test_a_name_carries_its_unit_and_its_window(feature: Feature) -> None:
     """Days, shares, returns and prices are named as such; a window in the name is the one in the SQL."""
@@ -86,9 +115,12 @@ def test_a_name_carries_its_unit_and_its_window(feature: Feature) -> None:
     if feature.unit == "days":
         assert "days" in words
     if feature.unit == "money":
-        assert words & {"spend", "purchase", "amount", "margin"}
+        assert words & {"spend", "purchase", "amount", "margin", "price", "cost"}
     if feature.unit == "share":
-        assert words & {"share", "concentration"}
+        assert words & {"share", "concentration", "probability", "similarity", "percentile"}
+    last = re.sub(r"_\d+d$", "", feature.name).rsplit("_", 1)[-1]
+    if last in LAST_WORDS:
+        assert feature.unit == LAST_WORDS[last]
     window = re.fullmatch(r".*_(\d+)d", feature.name)
     if window and feature.relation != "vector":
         assert re.search(rf"\b{window[1]}\b", feature.sql), "the window is applied, whatever memory is"
@@ -101,17 +133,21 @@ def _words(sql: str) -> set[str]:
 # all that DuckDB, Spark SQL and PostgreSQL mean the same by
 PORTABLE = set(
     """select distinct from where group by order over partition as join on and or not is null in case when then else
-    end union all asc desc sum min max count stddev_samp lag row_number ln exp sqrt abs mod cast coalesce double integer
+    end union all left asc desc sum min max count stddev_samp lag row_number ln exp sqrt abs mod cast coalesce double integer
     varchar ratio""".split()  # noqa: SIM905 - a table of words reads better than a list
 )
 COLUMNS = {
     *(column for table in TABLES.values() for column in table.checked_schema),
-    *(feature.name for feature in ALL.features),
-    *TABLES, *REDUCTIONS, *RELATIONS,
+    *(feature.name for feature in EVERY.features),
+    *TABLES, *EVERY.reductions, *EVERY.relations, *REFERENCES.numbers,
     *("c", "d", "days", "appearances", "cutoff", "cutoffs", "memory_days"),
     *("age", "first_age", "next_age", "resolved_age", "responded_age", "gap", "next_day", "first_day"),
     *("orders", "lines", "returned", "return_lines", "discounted_lines", "products", "first_purchase_day"),
-    *("purchase_day", "bought"),
+    *("purchase_day", "bought", "r", "t", "p", "reference_prices", "last_of_week", "full_price_amount", "usual_amount"),
+    *("priced_amount", "pieces", "kind", "place", "visits", "moved", "moves", "steps", "moved_age"),
+    *("recent_amount", "earlier_amount", "terms", "terms_after_former", "period", "former_day", "former_end"),
+    *("former_plan", "former_price", "former_period", "price_ratio", "plan_changed", "running", "ended_age"),
+    *("cancelled_age", "known_day", "given_rows", "given", "given_usage", "given_cluster"),
 }  # fmt: skip
 
 
@@ -127,10 +163,11 @@ def test_the_sql_stays_in_the_portable_subset(name: str) -> None:
 
 
 def test_what_a_customer_without_history_gets_is_what_the_catalog_declares(tmp_path: Path) -> None:
-    """Who has signed up and done nothing: 0 or unknown, column by column."""
+    """Who has signed up and done nothing else: 0 or unknown, column by column, but for the days since then."""
     rows = {"customers": [{"customer_id": "new", "signed_up_day": DAY - 3}]}
     vector = vectors_by_hand(tmp_path, rows)[DAY, "new"]
-    declared = {feature.name: 0.0 if feature.missing == "0" else None for feature in ALL.features}
+    declared = {feature.name: 0.0 if feature.missing == "0" else None for feature in EVERY.features}
+    declared["days_since_sign_up"] = 3
     assert {name: vector[name] for name in declared} == declared
 
 

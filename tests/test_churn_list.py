@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from pages_by_hand import entry, run_of
 from scored_by_hand import fresh_ledger
 
+from features.raw_values import LONGEST_ID
 from features.refusal import Refusal
 from models import churn_list as of_list
-from models.churn_list import SORTS, ListPage, ListQuery, churn_list, every_row
+from models.churn_list import LONGEST_TOKEN, SORTS, ListPage, ListQuery, churn_list, every_row, is_longer
 from models.ledger import Ledger
 from models.runs import Entry, ScoreRun, latest_run, write_run
 
@@ -41,7 +43,7 @@ def ids(page: ListPage) -> list[str]:
     return [json.loads(text)["customer_id"] for text in page.answers]
 
 
-def found(ledger: Ledger, run: ScoreRun, search: str = "", **filters: str) -> list[str]:
+def found(ledger: Ledger, run: ScoreRun, search: str = "", **filters: str | tuple[str, ...]) -> list[str]:
     """The customers that a search and filters find, by id; page and export agree about them."""
     query = ListQuery(filters, "customer_id", search)
     page = ids(churn_list(ledger, run, query, limit=200))
@@ -124,6 +126,43 @@ def test_a_page_before_where_there_is_none_is_empty(ledger: Ledger) -> None:
         churn_list(ledger, run, query, before="nonsense")
 
 
+LONGEST = "".join(chr(0x1F600 + k % 60) for k in range(LONGEST_ID))
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("odd", [LONGEST, "\x01" * LONGEST_ID, "\\" * LONGEST_ID, '"' * 9, " a b ", "\n", " "])
+def test_whatever_the_id_that_a_page_ends_with_the_next_goes_on_behind_it(ledger: Ledger, sort: str, odd: str) -> None:
+    run, query = written(ledger, [entry(odd, 1 / 3), entry("é", 1 / 3)]), ListQuery({}, sort)
+    one = churn_list(ledger, run, query, limit=1)
+    assert one.after is not None
+    other = churn_list(ledger, run, query, limit=1, after=one.after)
+    assert other.before is not None
+
+    assert {odd, "é"} == {*ids(one), *ids(other)}
+    assert ids(one) == ids(churn_list(ledger, run, query, limit=1, before=other.before))
+    assert max(len(one.after), len(other.before)) <= LONGEST_TOKEN
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize(
+    "content", ["nan a", "inf a", "-inf a", "1e999 a", "much a", "0.5", "", "0.5 \0", " \0", "x y", "[0.5] a"]
+)
+def test_a_forged_token_is_told(ledger: Ledger, sort: str, content: str) -> None:
+    token = base64.urlsafe_b64encode(content.encode()).decode()
+    with pytest.raises(Refusal, match="HF607 `after` is not a token"):
+        churn_list(ledger, written(ledger, [entry("a")]), ListQuery({}, sort), after=token)
+
+
+def test_a_token_of_one_order_is_none_of_another(ledger: Ledger) -> None:
+    run = written(ledger, [entry("a", 0.5), entry("b", 0.4)])
+    by_risk, by_id = (
+        churn_list(ledger, run, ListQuery({}, sort), limit=1).after for sort in ("churn_probability", "customer_id")
+    )
+    for sort, token in (("customer_id", by_risk), ("churn_probability", by_id)):
+        with pytest.raises(Refusal, match="HF607"):
+            churn_list(ledger, run, ListQuery({}, sort), after=token)
+
+
 def test_names_come_with_their_customers(ledger: Ledger) -> None:
     page = churn_list(ledger, written(ledger, [entry("a", 0.1, "Anna"), entry("b", 0.5)]), ListQuery({}))
 
@@ -152,7 +191,18 @@ def test_signs_that_mean_something_to_a_database_mean_themselves(ledger: Ledger,
     assert [f"a{sign}b"] == found(ledger, run, f"A{sign}B")
 
 
-letters = st.text("abXY%_\\/09", max_size=4)
+def test_letters_beyond_ascii_are_found_in_any_mixture_of_cases(ledger: Ledger) -> None:
+    people = [entry("C1", name="МакДональд"), entry("C2", name="ÉLÉonore ГАЛИна"), entry("Ö-я*[3]?", name="x")]
+    run = written(ledger, people)
+
+    for part in ("макдональд", "МАКДОНАЛЬД", "МаКдОн"):
+        assert ["C1"] == found(ledger, run, part)
+    assert ["C2"] == found(ledger, run, "éléONORE галиНА") == found(ledger, run, "ÉLé")
+    assert ["Ö-я*[3]?"] == found(ledger, run, "ö-Я*[3]?") == found(ledger, run, "*[3]?")
+    assert [] == found(ledger, run, "é*г") == found(ledger, run, "ма?д")
+
+
+letters = st.text("abXY%_\\/09", max_size=4) | st.text("aBЯяéÉöŐ%*?[]^-", max_size=4)
 
 
 @lawful
@@ -193,35 +243,47 @@ raised = st.lists(
     max_size=4,
     unique_by=lambda r: r[0],
 ).map(lambda found: sorted(found, key=lambda reason: -reason[1]))
-chosen = st.dictionaries(st.sampled_from(list(VALUES)), st.integers(0, 1), max_size=3).map(
-    lambda picked: {name: VALUES[name][place] for name, place in picked.items()}
-)
+chosen = st.dictionaries(
+    st.sampled_from(list(VALUES)), st.lists(st.integers(0, 1), min_size=1, max_size=2, unique=True), max_size=3
+).map(lambda picked: {name: tuple(VALUES[name][place] for place in places) for name, places in picked.items()})
 
 
-def has(one: Entry, name: str, value: str) -> bool:
+def has(one: Entry, name: str, values: tuple[str, ...]) -> bool:
+    """Whether it has any of these values."""
     answer = one.answer
     if name == "reason":
-        return value in [reason["driver"] for reason in answer["reasons"] if reason["push"] > 0][:3]
+        return bool(set(values) & {r["driver"] for r in [r for r in answer["reasons"] if r["push"] > 0][:3]})
     places = {"band": answer, "tier": answer["relationship"], "value_quadrant": answer["relationship"]}
-    return value == (answer["segment"]["id"] if name == "segment" else places.get(name, answer["decision"])[name])
+    return (answer["segment"]["id"] if name == "segment" else places.get(name, answer["decision"])[name]) in values
 
 
 @lawful
 @given(st.lists(st.tuples(few | st.none(), facts, raised), max_size=25), chosen, st.sampled_from(["", "name 1"]))
-def test_a_count_is_what_one_counts_by_hand(ledger: Ledger, rows: list, asked: dict[str, str], search: str) -> None:
+def test_a_count_is_what_one_counts_by_hand(
+    ledger: Ledger, rows: list, asked: dict[str, tuple[str, ...]], search: str
+) -> None:
     everyone = [described(k, *row) for k, row in enumerate(rows)]
     run = written(ledger, everyone)
     by_hand = [
         one.answer["customer_id"]
         for one in everyone
         if one.answer["eligible"]
-        and all(has(one, name, value) for name, value in asked.items())
+        and all(has(one, name, values) for name, values in asked.items())
         and search in one.name.lower()
     ]
     page = churn_list(ledger, run, ListQuery(asked, search=search), limit=200)
 
     assert by_hand == found(ledger, run, search, **asked)
     assert (len(by_hand), False) == (page.total, page.and_more)
+    for than in {0, len(by_hand) - 1, len(by_hand), len(by_hand) + 1} - {-1}:
+        assert (len(by_hand) > than) == is_longer(ledger, run, ListQuery(asked, search=search), than)
+
+
+def test_one_value_may_be_given_alone(ledger: Ledger) -> None:
+    run = written(ledger, [entry("a", band="high"), entry("b", band="low"), entry("c", band="medium")])
+
+    assert ["a"] == found(ledger, run, band="high") == found(ledger, run, band=("high",))
+    assert ["a", "b"] == found(ledger, run, band=("low", "high"))
 
 
 def test_a_list_too_long_to_count_in_one_pass_is_said_to_be_longer(

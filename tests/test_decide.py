@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.decide import NO_ACTION_REASONS, Case, decide
+from models.decide import CONSIDERED, NO_ACTION_REASONS, Case, considered, decide
 from models.playbook import Playbook, draw
 from models.reasons import Reason
 
@@ -157,6 +157,77 @@ def test_treated_and_control_of_an_action_differ_by_chance_alone() -> None:
     assert 1000 == len(treated) + len(held)
     assert len(held) / 1000 == pytest.approx(0.4, abs=0.05)
     assert np.mean(held) == pytest.approx(np.mean(treated), rel=0.05)
+
+
+def by_channel(**more) -> Playbook:
+    """The call by phone, the coupon by email, and a gift by nothing in particular."""
+    call, coupon = (action.model_dump() for action in playbook().actions)
+    gift = {**coupon, "name": "gift", "cost": 3.0}
+    return playbook(actions=[{**call, "channel": "phone"}, {**coupon, "channel": "E-Mail"}, gift], **more)
+
+
+ANYONE = {"tier": "key", "lost_if_gone": 2000.0}
+
+
+@pytest.mark.parametrize(
+    ("channels", "action", "why"),
+    [
+        (None, "call", ""), ({"phone", "email"}, "call", ""), ({"email"}, "coupon", ""), ({"sms"}, "gift", ""),
+        (set(), "no_action", "no_consent"),
+    ],
+)  # fmt: skip
+def test_the_best_action_whose_channel_is_allowed_wins(channels: set[str] | None, action: str, why: str) -> None:
+    """Without a channel it is for whoever allows any; who allows none gets nothing at all."""
+    [decision] = decide(by_channel(), [case(channels=None if channels is None else frozenset(channels), **ANYONE)])
+
+    assert (action, why) == (decision.action, decision.why_not)
+
+
+def test_who_would_get_nothing_anyway_is_not_told_that_consent_is_why() -> None:
+    forbids = {"channels": frozenset()}
+    poor, safe = decide(by_channel(), [case(lost_if_gone=1.0, **forbids), case(churn_probability=0.01, **forbids)])
+
+    assert ("not_worth_it", "already_safe") == (poor.why_not, safe.why_not)
+
+
+def test_what_was_considered_says_which_channel_stood_in_the_way() -> None:
+    customer = case(channels=frozenset({"email"}), **ANYONE)
+    [decision] = decide(by_channel(), [customer])
+    verdicts = {one["action"]: one["verdict"] for one in considered(by_channel(), customer, decision)}
+
+    assert {"call": "no_consent", "coupon": "chosen", "gift": "worth_less"} == verdicts
+    assert set(verdicts.values()) <= set(CONSIDERED)
+    nobody = case(channels=frozenset(), **ANYONE)
+    told = considered(by_channel(), nobody, decide(by_channel(), [nobody])[0])
+    assert {"no_consent"} == {one["verdict"] for one in told}
+
+
+consents = st.none() | st.frozensets(st.sampled_from(["phone", "email", "sms"]))
+
+
+@given(
+    st.lists(
+        st.builds(
+            case, customer_id=st.text("0123456789", min_size=1, max_size=6), churn_probability=st.floats(0, 1),
+            lost_if_gone=st.floats(0, 5000), tier=st.sampled_from(["small", "key"]), channels=consents,
+        ),
+        max_size=40,
+    ),
+    st.floats(0, 100), st.integers(0, 5), st.floats(0, 0.5),
+)  # fmt: skip
+def test_nobody_gets_an_action_through_a_channel_they_did_not_allow(
+    customers: list[Case], budget: float, cap: int, share: float
+) -> None:
+    """Nor stands for comparison with those who do, whatever budget, caps and control groups ask for."""
+    control = {"universal_share": 0.1, "universal_salt": "u", "campaign_share": share, "campaign_salt": "c"}
+    base = by_channel()
+    capped = [{**action.model_dump(), "max_contacts": cap} for action in base.actions]
+    limited = playbook(actions=capped, budget={"per_run": budget}, control=control)
+    needs = {"call": {"phone"}, "coupon": {"email"}, "gift": {"phone", "email", "sms"}}
+
+    for customer, decision in zip(customers, decide(limited, customers), strict=True):
+        for action in {decision.action, decision.withheld} & needs.keys():
+            assert customer.channels is None or customer.channels & needs[action]
 
 
 def test_the_draw_depends_on_salt_and_customer_alone_and_is_even() -> None:

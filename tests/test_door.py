@@ -81,7 +81,10 @@ def test_what_a_command_writes_is_readable_by_its_owner_only(
     rows = purchases()
     rows[3]["amount"] = "free"
     shop = tiny_shop(rows)
-    assert _run(monkeypatch, tmp_path / "store", "check", "--shop", str(shop.folder)) == 0
+    page = tmp_path / "store" / "page.html"
+    asked = ("check", "--shop", str(shop.folder), "--html", str(page))
+    assert _run(monkeypatch, tmp_path / "store", *asked) == holdfast.REFUSED, "20 purchases are too few to learn from"
+    assert page.exists()
     written = [tmp_path / "store", *(tmp_path / "store").rglob("*")]
     assert len(written) >= 6
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} <= {0o600, 0o700}

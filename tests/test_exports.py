@@ -28,7 +28,7 @@ def test_everything_else_stays_as_it_is(value: object) -> None:
 def test_the_file_has_the_columns_machines_read_and_only_the_eligible(tmp_path: Path) -> None:
     stranger = {**ANSWER, "customer_id": "x", "eligible": False}
     formula = {**ANSWER, "customer_id": "=cmd()"}
-    texts = [json.dumps(answer) for answer in (ANSWER, stranger, formula)]
+    texts = [(json.dumps(answer), name) for answer, name in ((ANSWER, "Ana"), (stranger, "Bo"), (formula, "=Cy"))]
 
     assert 2 == write_churn_list(tmp_path / "churn_list.csv", texts, "en")
 
@@ -36,4 +36,6 @@ def test_the_file_has_the_columns_machines_read_and_only_the_eligible(tmp_path: 
         rows = list(csv.DictReader(file))
     assert list(CHURN_LIST_COLUMNS) == list(rows[0])
     assert ["1228", "'=cmd()"] == [row["customer_id"] for row in rows]
+    assert ["Ana", "'=Cy"] == [row["name"] for row in rows]
+    assert ("131.2", "") == (rows[0]["value_at_risk"], rows[0]["why_not"])
     assert "Going quiet: Last bought 23 days ago; usually every 6.1 days." == rows[0]["reason_1"]

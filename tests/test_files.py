@@ -98,7 +98,7 @@ def test_a_compressed_file_and_one_with_a_byte_order_mark_are_read(tmp_path: Pat
 @pytest.mark.parametrize("quote", ['"', '"o9', '"o9,x'])
 def test_a_quote_that_never_ends_refuses_the_file_at_its_row(quote: str, tmp_path: Path, store: Store) -> None:
     text = _text().replace("o9\n", f"{quote}\n")
-    with pytest.raises(Refusal, match="HF201 files.sales: row 9 opens a quote that nothing closes"):
+    with pytest.raises(Refusal, match="HF201 files.sales: row 9 of the sales.csv opens a quote that nothing closes"):
         check_tables(_shop(tmp_path / "shop", text), store, TODAY)
 
 
@@ -126,4 +126,4 @@ def test_a_file_without_a_header_or_not_of_text_is_refused(
 
 def test_columns_without_a_name_or_with_one_twice_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('a,,A,"it\'s"\n')
-    assert read_header(tmp_path / "a.csv", "a") == Header(",", ("a", "column1", "A_1", "it's"))
+    assert read_header(tmp_path / "a.csv", "a") == Header(",", ("a", "column1", "A_1", "it's"), (("A", "A_1"),))

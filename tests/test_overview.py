@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pages_by_hand import CUTOFF, LABELS, entry, run_of
+from pages_by_hand import CUTOFF, LABELS, entry, house, run_of, shown
 
 from models.bundle import References
 from models.runs import Entry, ScoreRun
@@ -104,6 +105,24 @@ def test_every_tier_and_quadrant_is_there_even_where_nobody_is_in_it() -> None:
         found.quadrants["jade"].share,
     )
     assert found.quadrants["gold"].meaning == QUADRANTS["gold"][1]
+
+
+def test_a_quadrant_without_customers_has_no_churn_rate(tmp_path: Path) -> None:
+    with house(tmp_path, PEOPLE) as made, made.browser() as browser:
+        text = shown(browser.get("/"))
+
+    for quadrant, rate in (("Gold", "60.0%"), ("Jade", "–"), ("Lead", "0.0%"), ("Iron", "–")):
+        assert f"{quadrant} {rate} " in text
+
+
+def test_why_nothing_is_done_for_the_others_is_told_with_how_many_the_most_first() -> None:
+    def left(customer: str, why_not: str) -> Entry:
+        return entry(customer, 0.1, decision={"action": "no_action", "arm": "none", "why_not": why_not})
+
+    people = (left("a", "lost_cause"), left("b", "already_safe"), left("c", "already_safe"), entry("d"))
+
+    assert (("Already safe", 2), ("Lost cause", 1)) == told(run(*people)).no_action
+    assert (("客户稳定，无需挽留", 2), ("挽留无望", 1)) == told(run(*people), language="zh").no_action
 
 
 def test_the_risk_is_spread_over_its_bins() -> None:
@@ -245,6 +264,7 @@ def test_points_lie_within_their_picture(points: list[tuple[float, float]]) -> N
 def test_a_larger_purchase_is_a_larger_dot_and_a_year_of_gifts_can_be_drawn() -> None:
     small, large = strip([(0.1, 1.0, ""), (0.2, 100.0, "")], [], []).dots
     [gift] = strip([(0.1, 0.0, "")], [], []).dots
+    assert {"purchase"} == strip([(0.1, 0.0, "")], [], []).kinds
 
     assert small.size < large.size == 12
     assert gift.size == 3

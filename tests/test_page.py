@@ -37,7 +37,7 @@ DOSSIER = {
                      {"day": DAY - 12, "kind": "visit", "topic": None, "resolved_day": None}],
     "offers": [{"day": DAY - 10, "action": "call", "arm": "treat", "responded_day": DAY - 8},
                {"day": DAY - 9, "action": "call", "arm": "control", "responded_day": None}],
-    "considered": [{"action": "call", "verdict": "chosen", "expected_net_value": 9.5, "interval": [1.0, 20.0], "cost": 5.0},
+    "considered": [{"action": "call", "verdict": "chosen", "expected_net_value": 9.5},
                    {"action": "coupon", "verdict": "other_tier"}],
 }  # fmt: skip
 PEOPLE = [
@@ -182,7 +182,8 @@ def test_what_if_is_worked_out_by_the_model_that_scored(trained: Trained, tmp_pa
 
 def test_a_run_under_way_and_old_scores_are_told(tmp_path: Path) -> None:
     with house(tmp_path, PEOPLE, cutoff=CUTOFF - timedelta(days=60)) as made, made.browser() as browser:
-        assert "These scores are old. They were made as of Mar 2, 2024." in is_page(browser.get("/"), 200)
+        old = "These scores are old. They tell who leaves between Mar 2, 2024 and Mar 30, 2024, and that time is over."
+        assert old in is_page(browser.get("/"), 200)
         with begun_run(made.ledger, run_of(scored_at=NOW)):
             text = is_page(browser.get("/customers"), 200)
 
@@ -203,7 +204,8 @@ def test_a_shop_without_anybody_to_score_has_pages_too(tmp_path: Path, people: l
 WRONG = [
     ("GET", "/customers/stranger", 404, "HF603", "There is no such customer"), ("GET", "/customers/", 404, "HF603", "There is no such customer"),
     ("GET", f"/customers/{'x' * 257}", 404, "HF603", "There is no such customer"), ("GET", "/customers/a%00", 404, "HF603", "There is no such customer"),
-    ("GET", "/nowhere", 404, "HF606", "There is nothing at this address"), ("GET", "/customers?band=huge", 400, "HF607", "This address asks for something that does not exist"),
+    ("GET", "/nowhere", 404, "HF606", "There is nothing at this address"), ("GET", "/static/nothing.css", 404, "HF606", "There is nothing at this address"),
+    ("GET", "/static/a/b", 404, "HF606", "There is nothing at this address"), ("GET", "/customers?band=huge", 400, "HF607", "This address asks for something that does not exist"),
     ("GET", "/customers?after=x", 400, "HF607", "This address asks for something that does not exist"), ("POST", "/", 405, "HF606", "There is nothing at this address"),
     ("POST", "/customers/a", 405, "HF606", "There is nothing at this address"), ("DELETE", "/words", 405, "HF606", "There is nothing at this address"),
     ("GET", "/language", 405, "HF606", "There is nothing at this address"),
@@ -215,12 +217,15 @@ def test_what_is_not_there_is_told_on_a_page(
     shop: House, method: str, path: str, status: int, code: str, said: str
 ) -> None:
     with shop.browser() as english, shop.browser(language="zh") as chinese:
-        text = is_page(english.ask(method, path, data={"a": "b"} if method == "POST" else None), status)
+        answered = english.ask(method, path, data={"a": "b"} if method == "POST" else None)
+        text = is_page(answered, status)
         told = is_page(chinese.ask(method, path, data={"a": "b"} if method == "POST" else None), status, "zh")
 
     for part, page in ((code, text), (code, told), (said, text), (speech("zh").text(said), told)):
         assert part in page
     assert LOGIN in text, "whoever is signed in stays so where something goes wrong"
+    assert f"<title>{said} · Holdfast</title>" in answered.text
+    assert (status == 405) == ("allow" in answered.headers)
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out", "/language", "/account"])

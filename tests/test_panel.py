@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from features.checked import CheckedTables
 from features.console import Stopwatch
 from features.refusal import Refusal
+from features.shop import read_shop
 from features.snapshot import day_number
+from features.store import Store
 from training.labels import is_matured, silence_labels
 from training.panel import judging_splits, matured_cutoffs, split_before
 from training.study import CutoffSettings, Study
@@ -105,11 +108,13 @@ def test_labels_by_hand(tiny_shop, store) -> None:
         ({"customers": 2, "churners": 5_000}, r"HF302 \d+ of \d+ customers churned .* training needs 5000\."),
     ],
 )
-def test_too_few_to_learn_from_is_refused(checked: CheckedTables, example_store, minimums, message: str) -> None:
+def test_too_few_to_learn_from_is_refused(
+    example_folder: Path, checked: CheckedTables, example_store: Store, minimums: dict[str, int], message: str
+) -> None:
     study = Study.model_validate({"minimums": minimums, "cutoffs": {"judged": 2}})
 
     with pytest.raises(Refusal, match=message):
-        prepare_panel(checked, study, example_store, Stopwatch())
+        prepare_panel(read_shop(example_folder), checked, study, example_store, Stopwatch())
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def test_the_default_playbook_answers_every_tier(tmp_path: Path) -> None:
         (
             '"going_quiet", "price"',
             '"going_quite"',
-            r"HF104 .* unknown driver 'going_quite'. Did you mean 'going_quiet'",
+            r"HF104 .* unknown driver 'going_quite'. Did you mean 'going_quiet'\? Mend it",
         ),
         ("[0.08, 0.18, 0.30]", "[0.3, 0.18, 0.08]", r"HF104 .* must be \[low, likely, high\]"),
         ('"miss_you_message"', '"price_offer"', r"HF104 .* action name 'price_offer' is taken"),
@@ -46,6 +46,8 @@ def test_the_default_playbook_answers_every_tier(tmp_path: Path) -> None:
             r"HF104 playbook.toml: actions.0.tiers.0 is 'vip'; Input should be 'key_top'",
         ),
         ("per_run = 2500.0", "per_run = -1", r"HF104 playbook.toml: budget.per_run is -1"),
+        ('channel = "email"', 'channel = "e mail"', r"HF104 playbook.toml: actions.2.channel is 'e mail'"),
+        ('channel = "email"', 'channel = "none"', r"HF104 .* it must name one channel, like email; leave it out"),
     ],
 )
 def test_a_mistake_is_told_by_name(tmp_path: Path, old: str, new: str, message: str) -> None:

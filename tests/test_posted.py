@@ -20,6 +20,8 @@ from serving.messages import Customer, EventsRequest, Interaction, Message, Offe
 from serving.posted import posted_tables
 
 CUTOFF = date(2025, 3, 1)
+BARE = Catalog(())
+"""A bundle that rests on nothing, and so misses nothing."""
 MAPPED = {"customer_id": "a", "timestamp": "2025-01-01", "amount": "1", "order_id": "o", "discount": "0"}
 
 
@@ -66,14 +68,14 @@ def test_a_moment_with_a_zone_becomes_the_shops_and_one_without_is_local(shop: S
 
 def test_what_lies_at_or_after_the_cutoff_is_told(shop: Shop) -> None:
     rows = [{"timestamp": f"2025-02-{day}", "amount": 1, "order_id": f"o{day}"} for day in (26, 27, 28)]
-    found = posted_tables(request(transactions=rows), shop, CATALOG, date(2025, 2, 27))
+    found = posted_tables(request(transactions=rows), shop, BARE, date(2025, 2, 27))
 
     assert ["not yet counted, since at or after the cut-off 2025-02-27: 2 of transactions"] == found.warnings
 
 
 def test_repeated_rows_count_once_where_orders_are_mapped(shop: Shop) -> None:
     row = {"timestamp": "2025-02-01T10:00:00", "amount": 1, "order_id": "o1"}
-    found = posted_tables(request(transactions=[row, row, {**row, "amount": 2}]), shop, CATALOG, CUTOFF)
+    found = posted_tables(request(transactions=[row, row, {**row, "amount": 2}]), shop, BARE, CUTOFF)
 
     assert [1, 2] == [r["amount"] for r in found.rows["transactions"]]
     assert ["1 of transactions repeat another row and are counted once"] == found.warnings
@@ -91,7 +93,7 @@ def test_columns_and_tables_the_shop_does_not_have_are_left_out_with_a_warning(s
         request(
             transactions=[{"timestamp": "2025-02-01", "amount": 1, "category": "cheese"}],
             offers=[{"timestamp": "2025-02-01", "action": "call"}], customer={"language": "en"},
-        ), shop, CATALOG, CUTOFF,
+        ), shop, BARE, CUTOFF,
     )  # fmt: skip
 
     assert found.rows["transactions"][0]["category"] is None
@@ -108,6 +110,64 @@ def test_a_negative_amount_is_a_return_where_the_shop_does_not_say(shop: Shop) -
     found = posted_tables(request(transactions=rows), shop, CATALOG, CUTOFF)
 
     assert [0, 1] == [row["is_return"] for row in found.rows["transactions"]]
+
+
+LEARNED = CATALOG.naming(["discount_share_28d", "stores_91d", "complaints_182d", "offers_28d", "spend_28d"])
+
+
+@pytest.fixture
+def whole_shop(tiny_shop: Callable[..., Shop]) -> Shop:
+    """A shop with all that LEARNED rests on, and the customers' consent."""
+    return tiny_shop(
+        [{**MAPPED, "store": "s"}],
+        interactions=[{"customer_id": "a", "timestamp": "2025-01-01", "kind": "visit"}],
+        offers=[{"customer_id": "a", "timestamp": "2025-01-01", "action": "call"}],
+        customers=[{"customer_id": "a", "consent": "email"}],
+    )
+
+
+def test_what_the_bundle_has_learned_from_and_is_not_posted_is_told(whole_shop: Shop) -> None:
+    """Nothing of it is made up in silence: a customer without posted visits would look like one who never came."""
+    rows = [{"timestamp": "2025-02-01", "amount": 1, "discount": 0.1}, {"timestamp": "2025-02-02", "amount": 1}]
+    found = posted_tables(request(transactions=rows, customer={"consent": "email"}), whole_shop, LEARNED, CUTOFF)
+
+    assert ["not posted and taken as none: transactions.store, interactions, offers"] == found.warnings
+
+
+def test_an_empty_list_and_a_null_say_that_there_is_none(whole_shop: Shop) -> None:
+    rows = [{"timestamp": "2025-02-01", "amount": 1, "discount": None, "store": None}]
+    facts = {"consent": None}
+    found = posted_tables(
+        request(transactions=rows, interactions=[], offers=[], customer=facts), whole_shop, LEARNED, CUTOFF
+    )
+
+    assert ([], None) == (found.warnings, found.channels)
+
+
+def test_an_attribute_that_is_not_posted_is_told(shop: Shop) -> None:
+    catalog: Catalog = CATALOG.available({"customers": ["customer_id"]}, {"region": "text", "age": "number"})
+    catalog = catalog.naming(["attribute_region", "attribute_age"])
+    found = posted_tables(request(customer={"attributes": {"age": None}}), shop, catalog, CUTOFF)
+
+    assert ["not posted and taken as none: customer.attributes.region"] == found.warnings
+
+
+@pytest.mark.parametrize(
+    ("consent", "channels"), [("email", {"email"}), ("none", set()), ("yes", None), ("", None), (None, None)]
+)
+def test_consent_is_heard_whether_the_shop_maps_it_or_not(
+    shop: Shop, whole_shop: Shop, consent: str | None, channels: set[str] | None
+) -> None:
+    for asked in (shop, whole_shop):
+        found = posted_tables(request(customer={"consent": consent}), asked, BARE, CUTOFF)
+
+        assert ([], channels) == (found.warnings, found.channels)
+
+
+def test_a_consent_that_the_shop_keeps_and_nobody_posts_is_told(whole_shop: Shop) -> None:
+    found = posted_tables(request(), whole_shop, BARE, CUTOFF)
+
+    assert ["customer.consent is not posted: every channel is taken as allowed"] == found.warnings
 
 
 def test_another_customers_row_is_refused(shop: Shop) -> None:

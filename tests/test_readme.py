@@ -57,6 +57,7 @@ def test_the_blocks_run(tmp_path: Path) -> None:
     assert 5 == len(churn_list["customers"])
     assert "C01886" == explanation["customer_id"]
     assert ("new one", True) == (fresh["customer_id"], fresh["eligible"])
+    assert [w for w in fresh["warnings"] if w.startswith("not posted and taken as none: ") and "interactions" in w]
     told = [line.split(" | ") for line in done.stdout.splitlines() if " | " in line]
     assert len(told) > 20, "the Python asks for more than one page"
     assert {4} == {len(parts) for parts in told}

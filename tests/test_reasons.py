@@ -7,7 +7,7 @@ import pytest
 
 from features.behavior import CATALOG
 from features.catalog import Catalog
-from models.reasons import Explainer, ReasonFeature
+from models.reasons import Explainer, ReasonFeature, raising
 from models.score import explain, score
 from training.train import Trained
 
@@ -59,12 +59,61 @@ def test_a_sentence_never_contradicts_its_reason() -> None:
 
     assert "Recent visits, weighed by freshness over 14 days, come to 0.2; typical is 1." == telling.sentence
     assert (True, False) == (telling.lever, silent.lever)
+    assert (True, False) == (telling.telling, silent.telling)
+
+
+SPEND = {"days_since_last_purchase": 4.0, "mean_gap_days": 6.0, "fading_visits_14d": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("spent", "typical", "sentence", "telling"),
+    [
+        (0.0, 0.0, "Spent $0.00 in the last 28 days; typical is $0.00.", False),
+        (12.004, 12.001, "Spent $12.00 in the last 28 days; typical is $12.00.", False),
+        (None, 120.0, "Money spent in the last 28 days: not known.", False),
+        (12.01, 12.0, "Spent $12.01 in the last 28 days; typical is $12.00.", True),
+        (0.0, 120.0, "Spent $0.00 in the last 28 days; typical is $120.00.", True),
+    ],
+)
+def test_what_is_unknown_or_as_usual_is_a_reason_but_not_one_to_tell(
+    spent: float | None, typical: float, sentence: str, telling: bool
+) -> None:
+    """It stays in the sum; people are told only what says something, and nothing is done because of the rest."""
+    speaker = Explainer(SOME, {**TYPICAL, "spend_28d": typical}, "en", "USD")
+    reasons = speaker.reasons(np.array([[0.1, 0.0, 0.9, 0.0]]), [{**SPEND, "spend_28d": spent}])[0]
+    answer = {"reasons": [reason.as_dict() for reason in reasons]}
+
+    spending = reasons[0]
+    assert ("spending_less", sentence, telling, telling) == (
+        spending.driver, spending.sentence, spending.telling, spending.lever
+    )  # fmt: skip
+    assert pytest.approx(1.0) == sum(reason["push"] for reason in answer["reasons"])
+    told = [reason["driver"] for reason in raising(answer)]
+    assert (["spending_less"] if telling else []) + ["going_quiet"] == told
+
+
+def test_a_column_that_tells_something_speaks_before_one_that_does_not() -> None:
+    """4 days against the usual 4 pushed most; the visits of late, fewer than is typical, are what there is to say."""
+    row = {**ROW, "days_since_last_purchase": 4.0, "mean_gap_days": 4.0}
+    quiet = explainer().reasons(np.array([[0.9, 0.0, 0.0, 0.1]]), [row])[0][0]
+
+    assert ("going_quiet", True, "fading_visits_14d") == (quiet.driver, quiet.telling, quiet.features[0].name)
+
+
+def test_an_answer_of_before_there_was_such_a_mark_is_told_whole() -> None:
+    assert [{"push": 0.2}] == raising({"reasons": [{"push": 0.2}, {"push": -0.1}]})
 
 
 def test_what_is_unusual_is_left_out_where_the_usual_is_unknown() -> None:
     quiet = explainer().reasons(np.array([[0.5, 0.0, 0.0, 0.0]]), [{**ROW, "mean_gap_days": None}])[0][0]
 
     assert quiet.sentence == "Last bought 23 days ago."
+
+
+@pytest.mark.parametrize("unit", ["money", "days", "share", "ratio", "number", "count"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_rounds_to_nothing_is_spoken_without_a_sign(unit: str, language: str) -> None:
+    assert explainer(language).spoken(-0.0004, unit) == explainer(language).spoken(0.0, unit)
 
 
 def test_one_day_is_one_day() -> None:

@@ -21,8 +21,8 @@ def test_too_many_bad_rows_refuse_the_table_and_name_the_first(tiny_shop: TinySh
     where = store.quarantine / "tiny.transactions.csv"
     assert str(refusal_of(tiny_shop(rows), store)) == (
         "HF204 transactions: 15 of 20 rows are bad (allowed: 20%); the first is row 6: amount is 'abc',"
-        f" expected a number. All are in {where}. Mend the table, or convert in shop.toml:"
-        " strptime(timestamp, '%d.%m.%Y'), replace(amount, ',', '.')."
+        f" expected a number. All are in {where}. Mend the table, or convert in shop.toml with SQL:"
+        " try_strptime(timestamp, '%d.%m.%Y'), replace(amount, ',', '.')."
     )
     assert len(quarantine(store)) == 15
 
@@ -62,7 +62,10 @@ def test_a_required_column_that_is_not_mapped_is_refused(tiny_shop: TinyShop, st
 def test_a_shop_without_transactions_is_refused(tiny_shop: TinyShop, store: Store) -> None:
     shop = tiny_shop(purchases())
     refusal = refusal_of(shop.model_copy(update={"tables": {}}), store)
-    assert str(refusal) == "HF207 shop.toml maps no transactions. Add [tables.transactions]."
+    assert str(refusal) == (
+        "HF207 shop.toml maps none of transactions, subscriptions and vectors; one of them is enough."
+        " Add [tables.transactions], [tables.subscriptions] or [tables.vectors]."
+    )
 
 
 def test_an_absent_file_is_refused(tiny_shop: TinyShop, store: Store) -> None:
@@ -85,8 +88,10 @@ def test_a_file_of_an_unknown_kind_is_refused(tiny_shop: TinyShop, store: Store)
     shop = tiny_shop(purchases())
     (shop.folder / "sales.xlsx").write_text("")
     refusal = refusal_of(shop.model_copy(update={"files": {"transactions": "sales.xlsx"}}), store)
-    assert str(refusal) == (
-        "HF201 files.transactions: sales.xlsx ends in .xlsx. Readable: .parquet, .csv, .tsv, .duckdb#TABLE."
+    assert refusal.code == "HF201"
+    assert refusal.what == "files.transactions: sales.xlsx ends in .xlsx."
+    assert refusal.mend.startswith(
+        "Readable: .parquet, .csv, .tsv, .csv.gz, several by a pattern like sales/*.parquet,"
     )
 
 

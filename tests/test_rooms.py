@@ -21,6 +21,7 @@ FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "base", "misc", "manage
 CLOCKS = {
     "holdfast.py",
     "features/commands.py",
+    "training/check_command.py",
     "training/commands.py",
     "serving/commands.py",
     "serving/service.py",

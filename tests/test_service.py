@@ -104,7 +104,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("GET /v1/churn-list?colour=red", {}, 400, "HF607", "colour is not a known parameter."),
     ("GET /v1/churn-list?band=red", {}, 400, "HF607", "band should be 'low', 'medium' or 'high'."),
     ("GET /v1/churn-list?after=x", {}, 400, "HF607", "`after` is not a token of this list."),
-    ("GET /v1/churn-list?band=low&band=high", {}, 400, "HF607", "band is given twice."),
+    ("GET /v1/churn-list?limit=5&limit=6", {}, 400, "HF607", "limit is given twice."),
     ("GET /v1/customers/nobody/explanation", {}, 404, "HF603", "no such customer"),
     ("POST /v1/score-events", {"json": {**BODY, "transactions": [{"timestamp": "2024-01-01", "amount": 1}] * 3000,
       "interactions": [{"timestamp": "2024-01-01", "kind": "visit"}] * 3000}}, 422, "HF604", "at most 5,000 rows in all"),

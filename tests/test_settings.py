@@ -60,7 +60,7 @@ def test_the_commented_examples_are_valid(name: str, tmp_path: Path) -> None:
         ("shop.toml", ("currency =", "curency ="), "'curency'", "Did you mean 'currency'?"),
         ("shop.toml", ("[tables.transactions]\n", "[tables.transactions]\nmax_bad = 0.1\n"),
          "'tables.transactions.max_bad'", "Did you mean 'max_bad_share'?"),
-        ("shop.toml", ('engine = "duckdb"', "zzz = 1"), "'zzz'", "Known: currency, engine, files,"),
+        ("shop.toml", ('engine = "duckdb"', "zzz = 1"), "'zzz'", "Known: currencies, currency, engine,"),
         ("playbook.toml", ("margin_share", "margin_shar"), "'value.margin_shar'", "Did you mean 'margin_share'?"),
         ("playbook.toml", ("save_rate = ", "save_rates = "), "'actions.0.save_rates'", "Did you mean 'save_rate'?"),
         ("study.toml", ("horizon_days", "horizon"), "'churn.horizon'", "Did you mean 'horizon_days'?"),
@@ -106,12 +106,13 @@ def test_a_wrong_value_is_named_with_its_key_and_what_was_wanted(
     ("change", "what"),
     [
         (("[tables.transactions]\nfrom", "[tables.purchases]\nfrom"),
-         "shop.toml: unknown table 'purchases'; known: transactions, customers, interactions, offers."),
+         "shop.toml: unknown table 'purchases'; known: transactions, customers, interactions, subscriptions, offers,"
+         " vectors."),
         (('amount = "amount"', 'amount = "amount"\nprice = "price"'),
          "shop.toml: table transactions has no column 'price'; known: customer_id, timestamp, amount, order_id,"
-         " quantity, product, category, channel, store, discount, is_return, cost."),
+         " quantity, product, category, channel, store, discount, is_return, cost, currency."),
         (("[tables.transactions.columns]", '[tables.transactions.attributes]\nregion = "r"\n[tables.transactions.columns]'),
-         "shop.toml: table transactions takes no attributes; only customers does."),
+         "shop.toml: table transactions takes no attributes; only customers and vectors do."),
     ],
 )  # fmt: skip
 def test_what_a_shop_cannot_map_is_said_in_one_sentence(change: tuple[str, str], what: str, tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_a_score_run_has_the_shape_that_machines_read_and_repeats_without_doubli
     first, second = (shell("score", "--shop", shop) for _ in range(2))
 
     assert {"vectors", "scores", "reasons", "decisions", "ledger"} <= set(first["seconds"])
+    assert [] == first["warnings"]
     assert [first[k] for k in ("run", "customers", "eligible")] == [second[k] for k in ("run", "customers", "eligible")]
 
 
@@ -108,7 +109,7 @@ def test_the_churn_list_is_in_words_and_by_falling_risk(shell: Shell, shop: str)
     assert all((row["action"] != "no_action") == (row["arm"] == "treat") for row in rows)
     header = (
         "customer_id,churn_probability,band,percentile,segment,tier,value_quadrant,lifetime_value,reason_1,reason_2,"
-        "reason_3,action,arm,expected_net_value,evidence,as_of,bundle"
+        "reason_3,action,arm,expected_net_value,evidence,as_of,bundle,name,value_at_risk,why_not"
     )
     assert header.split(",") == list(rows[0])
 
@@ -140,6 +141,7 @@ def test_a_second_training_becomes_challenger_and_passes_the_gates(shell: Shell,
     promoted = shell("promote", second, "--shop", shop)
 
     assert all(gate["passed"] for gate in promoted["gates"])
+    assert f"Grade {promoted['grade']}: " in shell.last_words
     assert second == shell("judge", "champion")["bundle"]
     assert second == shell("score", "--shop", shop)["bundle"]
 
@@ -201,8 +203,12 @@ def test_another_shop_neither_promotes_nor_scores_with_this_ones_bundle(shell: S
     shell("init", "it's another", "--example", "simulated")
     file = shell.folder / "it's another" / "shop.toml"
     file.write_text(file.read_text(encoding="utf-8").replace('name = "', 'name = "other-', 1), encoding="utf-8")
-    for command in ("promote", "score"):
-        assert "HF406" == shell(command, "--shop", "it's another", expect=3)["error"]["code"]
+    before = shell("judge", "latest")["bundle"]
+    for command in ("train", "promote", "score"):
+        refused = shell(command, "--shop", "it's another", expect=3)["error"]
+        assert "HF406" == refused["code"]
+        assert "export HOLDFAST_STORE='" in refused["mend"]
+    assert before == shell("judge", "latest")["bundle"], "nothing of another shop was registered"
 
 
 def test_a_shop_is_named_after_its_folder(shell: Shell) -> None:

@@ -45,7 +45,6 @@ def test_two_customers_by_hand() -> None:
     assert of_both == found["total"] == found["by"]["segment"]["S1"] == found["by"]["reason"]["price"]
     assert of_called == found["by"]["reason"]["going_quiet"] == found["by"]["arm"]["treat"]
     assert {"call": 1, "no_action": 1} == {name: tally["customers"] for name, tally in found["by"]["action"].items()}
-    assert {"going_quiet": 1, "price": 1} == {name: t["customers"] for name, t in found["by"]["first_reason"].items()}
     assert {"already_safe"} == set(found["by"]["why_not"])
     assert [(5, 1), (10, 1)] == [(place, many) for place, many in enumerate(found["risk"]) if many]
 
@@ -58,7 +57,7 @@ def test_only_the_three_strongest_that_raise_the_risk_are_reasons() -> None:
     four = [QUIET, PRICE, OFFERS, {"driver": "tenure", "push": 0.1}, HABIT]
 
     assert {"going_quiet", "price", "offers"} == set(summary(answer(reasons=four))["by"]["reason"])
-    assert not {"reason", "first_reason"} & set(summary(answer(reasons=[HABIT]))["by"])
+    assert "reason" not in summary(answer(reasons=[HABIT]))["by"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_every_tally_is_what_one_counts_by_hand(everyone: list[dict[str, Any]]) 
 def test_groups_that_exclude_each_other_add_up_to_all(everyone: list[dict[str, Any]]) -> None:
     found = summary(*everyone)
 
-    for facet in ("band", "segment", "tier", "value_quadrant", "state", "stage", "action", "arm"):
+    for facet in ("band", "segment", "tier", "value_quadrant", "action", "arm"):
         for figure, of_all in found["total"].items():
             added = sum(tally[figure] for tally in found["by"][facet].values())
             assert pytest.approx(of_all, abs=1e-3) == added, (facet, figure)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from by_hand import (
     ALL,
+    EVERY,
     CUTOFF,
     DAY,
     MEMORY,
@@ -36,7 +37,6 @@ from features.events import TABLES
 from features.live_vectors import LiveVectors
 from features.refusal import Refusal
 from features.snapshot import day_number
-from features.store import Store
 from features.vector_query import KEYS
 from features.vectors import vectors
 
@@ -161,7 +161,7 @@ def test_what_is_older_than_memory_makes_a_customer_known_and_changes_nothing_el
     for key in set(with_old) - set(without):
         silent = {row["customer_id"] for table in ("interactions", "offers") for row in recent[table]}
         if key[1] not in silent:
-            nothing = {"has_bought": 1} | {f.name: 0.0 if f.missing == "0" else None for f in ALL.features}
+            nothing = {"has_bought": 1} | {f.name: 0.0 if f.missing == "0" else None for f in EVERY.features}
             same(with_old[key], nothing)
 
 
@@ -235,7 +235,7 @@ def test_the_live_database_reaches_no_file(example_catalog: Catalog, tmp_path: P
     assert found is not None
     assert found["customer_id"] == nasty
     with pytest.raises(duckdb.PermissionException):
-        live._connection.execute(f"copy cutoffs to '{tmp_path / 'leak.csv'}'")
+        live.connection.execute(f"copy cutoffs to '{tmp_path / 'leak.csv'}'")
 
 
 def _tampered(text: str, where: str) -> Catalog:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from models.people import list_users, set_language
 from models.sessions import form_token, session_of, sign_in
-from serving.list_view import customer_address
+from serving.addresses import customer_address
 from serving.visit import LANGUAGE_COOKIE, SESSION_COOKIE, VISITOR_COOKIE, Visit, inside, wants_page
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
@@ -199,8 +199,12 @@ def cookies(answered: httpx.Response) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(
     ("url", "headers", "is_secure"),
-    [("http://shop", {}, False), ("https://shop", {}, True), ("http://shop", {"x-forwarded-proto": "https"}, True)],
-)
+    [
+        ("http://shop", {}, False), ("https://shop", {}, True), ("http://shop", {"x-forwarded-proto": "https"}, True),
+        ("http://shop", {"x-forwarded-proto": "HTTPS, http"}, True), ("http://shop", {"x-forwarded-proto": "http, https"}, False),
+        ("http://shop", {"x-forwarded-proto": ", https"}, False),
+    ],
+)  # fmt: skip
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(
     shop: House, url: str, headers: dict[str, str], is_secure: bool
 ) -> None:

@@ -38,10 +38,12 @@ def train(
     watch = Stopwatch()
     store = local_store()
     with watch.step("import"):
+        from models.published import require_own_store
         from training.champion import present_champion
         from training.panel import known_by
         from training.train import fit_bundle, register
     settings, study = read_shop(shop), read_study(shop)
+    require_own_store(settings, store.bundles)
     with watch.step("check"):
         checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
     day = until.date() if until else None
@@ -83,19 +85,16 @@ def promote(
 
     Example: holdfast promote challenger --shop demo-shop
     """
+    from models.published import require_own
     from training.registry import Registry
 
     registry = Registry(local_store())
     study = read_study(shop)
     version, champion = registry.version(bundle), registry.champion()
     mine, theirs = registry.judgment(version), registry.judgment(champion) if champion else None
-    name = read_shop(shop).name
     for judged in (mine, theirs):
-        if judged and judged["shop"] != name:
-            raise Refusal(
-                "HF406", f"{judged['bundle']} was trained on the shop {judged['shop']!r}, not on {name!r}.",
-                "Give each shop a store of its own with HOLDFAST_STORE.",
-            )  # fmt: skip
+        if judged:
+            require_own(read_shop(shop), judged["bundle"], judged["shop"], registry.store.bundles)
     found = gates(mine, theirs, study.gates)
     show_table(
         f"Gates for {version.bundle_id}", ("gate", "passed", "because"),
@@ -109,7 +108,9 @@ def promote(
         )  # fmt: skip
     folder = registry.publish(version)
     say(f"{version.bundle_id} is champion, published in {folder}")
-    answer({"bundle": version.bundle_id, "published": str(folder),
+    weak = "" if mine["grade"] in "AB" else " The gates let it pass, but what you would do without it is about as good."
+    say(f"Grade {mine['grade']}: {mine['grade_because']}{weak}")
+    answer({"bundle": version.bundle_id, "published": str(folder), "grade": mine["grade"],
             "gates": [{"gate": g.name, "passed": g.passed, "because": g.because} for g in found]}, as_json)  # fmt: skip
 
 

@@ -67,7 +67,5 @@ def log_likelihood(
     alive = -(r + repeats) * np.log(alpha + observed)
     bought = repeats > 0
     gone = np.full(len(repeats), -np.inf)
-    gone[bought] = (
-        np.log(a) - np.log(b + repeats[bought] - 1) - (r + repeats[bought]) * np.log(alpha + last[bought])
-    )
+    gone[bought] = np.log(a) - np.log(b + repeats[bought] - 1) - (r + repeats[bought]) * np.log(alpha + last[bought])
     return float(np.sum(buying + staying + np.logaddexp(alive, gone)))

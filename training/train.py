@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from features.behavior import CATALOG
+from features.behavior import catalog_of
 from features.catalog import Catalog
 from features.checked import CheckedTables
 from features.consent import opted_out
 from features.console import Stopwatch, progress
+from features.references import VectorReferences
 from features.shop import Shop
 from features.store import Store
 from features.vectors import vectors
@@ -23,6 +24,7 @@ from training.champion import against_champion
 from training.fit_churn import fit_categories, fit_champion, fit_split
 from training.fit_segments import fit_segments
 from training.fit_value import fit_lifetime, fit_references, fit_relationship
+from training.fit_vector_references import fit_vector_references
 from training.judge import Judgment, judge
 from training.labels import silence_labels
 from training.panel import Panel, build_panel, judging_splits, matured_cutoffs, split_before
@@ -38,19 +40,30 @@ class Trained:
     panel: Panel
 
 
-def prepare_panel(
-    checked: CheckedTables, study: Study, store: Store | None, watch: Stopwatch
-) -> tuple[Panel, Catalog, Mapping[str, tuple[str, ...]]]:
-    """Vectors and labels at every matured cut-off, the catalog of this shop, and its category levels.
+@dataclass(frozen=True)
+class Prepared:
+    """The panel, and what its vectors are made of: catalog, references, and the levels of each categorical column."""
 
-    The levels are those seen at the earliest cut-off and later ones alike: they name values, and tell nothing of
-    the label.
+    panel: Panel
+    catalog: Catalog
+    references: VectorReferences
+    categories: Mapping[str, tuple[str, ...]]
+
+
+def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store | None, watch: Stopwatch) -> Prepared:
+    """Vectors and labels at every matured cut-off.
+
+    The references are those of the first judged cut-off, so that nothing judged took part in them. The levels are
+    those seen at the earliest cut-off and later ones alike: they name values, and tell nothing of the label.
     """
-    horizon = study.churn.horizon_days
+    horizon, memory_days, threads = study.churn.horizon_days, study.vectors.memory_days, study.vectors.threads
     cutoffs = matured_cutoffs(checked, study.cutoffs, horizon)
-    catalog = CATALOG.available(checked.columns, checked.attributes).learnable
+    with watch.step("references"):
+        first_judged = cutoffs[-study.cutoffs.judged]
+        references = fit_vector_references(checked, first_judged, memory_days, study.fit.seed, threads)
+    catalog = catalog_of(shop, checked, references).learnable
     with watch.step("vectors"):
-        table = vectors(checked, catalog, cutoffs, study.vectors.memory_days, store, study.vectors.threads)
+        table = vectors(checked, catalog, cutoffs, memory_days, store, threads, references)
     with watch.step("labels"):
         categories = fit_categories(catalog, table)
         X = encode(table, catalog.names, categories)
@@ -59,7 +72,7 @@ def prepare_panel(
         objecting = np.isin(table.column("customer_id").to_pylist(), list(opted_out(checked)))
         eligible = (silence <= study.churn.active_within_days) & ~objecting
         panel = build_panel(table, X, labels, eligible, study.minimums)
-    return panel, catalog, categories
+    return Prepared(panel, catalog, references, categories)
 
 
 def fit_bundle(
@@ -67,7 +80,8 @@ def fit_bundle(
     champion: Bundle | None = None,
 ) -> Trained:  # fmt: skip
     """Judge, beside the champion where there is one, then fit everything a bundle holds; nothing is registered."""
-    panel, catalog, categories = prepare_panel(checked, study, store, watch)
+    prepared = prepare_panel(shop, checked, study, store, watch)
+    panel, catalog, categories = prepared.panel, prepared.catalog, prepared.categories
     cutoffs = matured_cutoffs(checked, study.cutoffs, study.churn.horizon_days)
     splits = judging_splits(cutoffs, study.cutoffs.judged, study.churn.horizon_days)
     with watch.step("judge"), progress("judging", len(splits)) as done:
@@ -99,6 +113,7 @@ def fit_bundle(
         relationship=fit_relationship(last, catalog.names, study),
         lifetime=lifetime,
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
+        vector_references=prepared.references,
         card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, len(cutoffs)),
     )
     return Trained(bundle, judgment, panel)

@@ -2,7 +2,7 @@
 
 from features.catalog import Family
 
-FREQUENCY = Family("frequency", "history")
+FREQUENCY = Family("frequency", "history", needs=("transactions.day",))
 _add = FREQUENCY.add
 
 # a short window tells of silence, a middle one of change, a long one of habit
@@ -19,10 +19,13 @@ _add("orders_{w}d", "sum(case when age <= {w} then orders else 0 end)", windows=
      driver="buying_habit", unit="count", missing="0", needs=("transactions.order_id",),
      meaning="Orders in the last {w} days", meaning_zh="近{w}天的订单数",
      en="Orders in the last {w} days: {value}; typical is {usual}.", zh="近{w}天有{value}个订单；一般客户为{usual}个。")
-_add("active_weeks_{w}d", "count(distinct case when age <= {w} then age - 1 - mod(age - 1, 7) end)", windows=(56, 91, 182),
+_add("active_weeks_{w}d", "sum(case when age <= {w} then last_of_week else 0 end)", windows=(56, 91, 182),
      driver="buying_habit", unit="count", missing="0",
      meaning="Weeks with a purchase within the last {w} days", meaning_zh="近{w}天中有购买的周数",
      en="Weeks with a purchase in the last {w} days: {value}; typical is {usual}.", zh="近{w}天中有{value}周购买；一般客户为{usual}周。")
 _add("fading_visits_{w}d", "sum(exp(-ratio(age, {w})))", windows=(7, 14, 28, 56), driver=_DRIVERS, unit="number", missing="0", plain=False,
      meaning="Purchase days, each counting less the older it is (time constant {w} days)", meaning_zh="按时间衰减的购买天数（时间常数{w}天）",
      en="Recent visits, weighed by freshness over {w} days, come to {value}; typical is {usual}.", zh="按{w}天新鲜度加权的近期到访为{value}；一般客户为{usual}。")
+_add("purchase_days_in_memory", "count(*)", driver="buying_habit", unit="count", missing="0",
+     meaning="Days with a purchase, as far back as memory goes", meaning_zh="记忆期内有购买的天数",
+     en="Purchase days on record: {value}; typical is {usual}.", zh="记录内共有{value}个购买日；一般客户为{usual}个。")

@@ -2,7 +2,7 @@
 
 from features.catalog import Family
 
-MONETARY = Family("monetary", "history")
+MONETARY = Family("monetary", "history", needs=("transactions.day",))
 _add = MONETARY.add
 
 _DRIVERS = {14: "spending_less", 28: "spending_less", 56: "spending_less", 91: "spending_level", 182: "spending_level"}
@@ -36,3 +36,12 @@ _add("usual_margin_per_28d", "ratio(28 * sum(amount - cost), case when max(age) 
 _add("margin_{w}d", "sum(case when age <= {w} then amount - cost end)", windows=(91, 182), driver="spending_level", unit="money",
      needs=("transactions.cost",), meaning="Money earned on goods in the last {w} days", meaning_zh="近{w}天的毛利",
      en="Earned us {value} in the last {w} days; typical is {usual}.", zh="近{w}天带来毛利{value}；一般客户为{usual}。")
+_add("typical_spend_per_purchase_day", "exp(ratio(sum(case when amount > 0 then ln(amount) end), count(case when amount > 0 then 1 end)))", driver="spending_level", unit="money",
+     meaning="Geometric mean of the daily spend, which a few large days hardly move", meaning_zh="单日消费的几何平均值（不受个别大额影响）",
+     en="A typical visit comes to {value}; typical of others is {usual}.", zh="一次典型消费为{value}；一般客户为{usual}。")
+_add("largest_day_spend_share", "ratio(max(amount), sum(amount))", driver="spending_level", unit="share",
+     meaning="Share of all spend in memory that fell on the largest day", meaning_zh="最大单日消费占总消费的比例",
+     en="One single day holds {value} of all they spent; typical is {usual}.", zh="最大单日占总消费的{value}；一般客户为{usual}。")
+_add("spend_irregularity", "ratio(spend_spread, ratio(usual_spend_per_28d, usual_purchase_days_per_28d))", relation="vector", driver="spending_level", unit="ratio",
+     meaning="Spread of the daily spend over its mean", meaning_zh="单日消费波动与均值之比",
+     en="Spend per visit varies by {value} times its mean; typical is {usual}.", zh="单次消费的波动为均值的{value}倍；一般客户为{usual}倍。")

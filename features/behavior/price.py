@@ -30,3 +30,27 @@ _add("discount_change", "discount_share_28d - discount_share_182d", relation="ve
 _add("price_change", "ratio(amount_per_line_28d, amount_per_line_182d)", relation="vector", driver="price", unit="ratio",
      meaning="Mean amount of a line in the last 28 days over that of 182", meaning_zh="近28天与近182天单件均价之比",
      en="Items cost {value} times what they usually do; typical is {usual}.", zh="单件价格是平时的{value}倍；一般客户为{usual}倍。")
+_add("full_price_spend_share_{w}d", "ratio(sum(case when age <= {w} then full_price_amount end), sum(case when age <= {w} then amount end))", windows=(28, 182),
+     driver="price", unit="share",
+     meaning="Share of the money spent in the last {w} days that was spent at full price", meaning_zh="近{w}天全价消费占比",
+     en="{value} of what they spent in the last {w} days was at full price; typical is {usual}.", zh="近{w}天{value}的消费为全价；一般客户为{usual}。")
+_add("discount_depth_share_91d", "ratio(sum(case when age <= 91 then discount end), sum(case when age <= 91 then discount + amount - full_price_amount end))",
+     driver="price", unit="share",
+     meaning="Discounts over the full price of what was bought at a discount in the last 91 days", meaning_zh="近91天折扣商品的平均折扣幅度",
+     en="What they bought on offer in the last 91 days was {value} off; typical is {usual}.", zh="近91天折扣商品平均优惠{value}；一般客户为{usual}。")
+_PIECES = ("transactions.quantity",)
+_add("amount_per_piece_{w}d", "ratio(sum(case when age <= {w} and pieces > 0 then amount end), sum(case when age <= {w} then pieces end))", windows=(28, 182),
+     driver="price", unit="money", needs=_PIECES,
+     meaning="Money spent per piece in the last {w} days", meaning_zh="近{w}天每件商品的平均消费",
+     en="Paid {value} a piece in the last {w} days; typical is {usual}.", zh="近{w}天每件平均{value}；一般客户为{usual}。")
+_add("piece_price_change", "ratio(amount_per_piece_28d, amount_per_piece_182d)", relation="vector", driver="price", unit="ratio", needs=_PIECES,
+     meaning="Money spent per piece of the last 28 days over that of 182", meaning_zh="近28天与近182天每件消费之比",
+     en="Pays {value} times the usual amount a piece; typical is {usual}.", zh="每件消费是平时的{value}倍；一般客户为{usual}倍。")
+_USUAL = ("transactions.product", "references.prices")
+_add("paid_against_usual_{w}d", "ratio(sum(case when age <= {w} then priced_amount end), sum(case when age <= {w} then usual_amount end))", windows=(28, 182),
+     driver="price", unit="ratio", needs=_USUAL,
+     meaning="Money paid in the last {w} days over what the same products usually cost", meaning_zh="近{w}天实付金额与商品通常价格之比",
+     en="Paid {value} times the usual price of the same products in the last {w} days; typical is {usual}.", zh="近{w}天实付为商品通常价格的{value}倍；一般客户为{usual}倍。")
+_add("paid_against_usual_change", "paid_against_usual_28d - paid_against_usual_182d", relation="vector", driver="price", unit="number", needs=_USUAL,
+     meaning="Prices paid against usual ones in the last 28 days less those of 182", meaning_zh="近28天与近182天价格水平之差",
+     en="What they pay against usual prices moved by {value}; typical is {usual}.", zh="相对通常价格，支付水平较此前变化{value}；一般客户为{usual}。")

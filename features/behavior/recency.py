@@ -2,7 +2,7 @@
 
 from features.catalog import Family
 
-RECENCY = Family("recency", "history")
+RECENCY = Family("recency", "history", needs=("transactions.day",))
 _add = RECENCY.add
 
 _add("days_since_last_purchase", "min(age)", driver="going_quiet", unit="days", monotone=1, usual="mean_gap_days",
@@ -26,3 +26,13 @@ _add("overdue_against_longest", "ratio(days_since_last_purchase, longest_gap_day
 _add("overdue_deviations", "ratio(days_since_last_purchase - mean_gap_days, gap_spread_days)", relation="vector", driver="going_quiet", unit="number", plain=False,
      meaning="How many standard deviations the present silence exceeds the usual gap", meaning_zh="当前沉默超出平时间隔的标准差数",
      en="The present silence is {value} standard deviations beyond the usual gap; typical is {usual}.", zh="当前沉默超出平时间隔{value}个标准差；一般客户为{usual}。")
+_add("overdue_factor", "case when gap_factor_spread > ratio(1, 1000000) then ratio(ln(ratio(days_since_last_purchase, typical_gap_days)), gap_factor_spread) end",
+     relation="vector", driver="going_quiet", unit="number", plain=False,
+     meaning="How many standard deviations the present silence exceeds the typical gap, on a scale of factors", meaning_zh="按倍数计，当前沉默超出典型间隔的标准差数",
+     en="By its own ups and downs the present silence lies {value} deviations beyond a typical gap; typical is {usual}.", zh="按自身波动，当前沉默超出典型间隔{value}个标准差；一般客户为{usual}。")
+_add("days_from_first_to_last_purchase", "days_since_first_purchase - days_since_last_purchase", relation="vector", driver="tenure", unit="days",
+     meaning="Days from the first purchase that memory holds to the last one", meaning_zh="记忆期内首次购买至最近一次购买的天数",
+     en="Their purchases span {value}; typical is {usual}.", zh="购买时间跨度为{value}；一般客户为{usual}。")
+_add("days_since_sign_up", "min(age)", relation="membership", driver="tenure", unit="days", needs=("customers.signed_up_day",),
+     meaning="Days since the customer signed up", meaning_zh="注册至今的天数",
+     en="Signed up {value} ago; typical is {usual}.", zh="{value}前注册；一般客户为{usual}。")
