@@ -18,7 +18,7 @@ from features.events import TABLES
 from features.references import NUMBERS, PRICES, VectorReferences
 from features.refusal import Refusal
 from features.snapshot import day_number
-from features.sources import connect, quoted
+from features.sources import connect, escaped, quoted
 from features.store import written_whole
 from features.vector_query import vector_query
 
@@ -76,7 +76,8 @@ def _rows(checked: CheckedTables) -> int:
 
 
 def _files(checked: CheckedTables) -> dict[str, Path]:
-    return {name: checked.path(name).absolute() for name in checked.columns}
+    """By table the pattern that finds its file."""
+    return {name: escaped(checked.path(name).absolute()) for name in checked.columns}
 
 
 def _parts(checked: CheckedTables, count: int, scratch: Path, memory_limit: str | None) -> Iterator[dict[str, Path]]:
@@ -93,7 +94,7 @@ def _parts(checked: CheckedTables, count: int, scratch: Path, memory_limit: str 
                 f" to {quoted(scratch / name)} (format parquet, partition_by (part))"
             )
     for part in range(count):
-        yield {name: scratch / name / f"part={part}" / "*.parquet" for name in checked.columns
+        yield {name: escaped(scratch / name / f"part={part}") / "*.parquet" for name in checked.columns
                if (scratch / name / f"part={part}").exists()}  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def _opened(
         _view_tables(connection, checked, files)
         _set_references(connection, references)
         connection.execute("create temp table cutoffs (cutoff integer, memory_days integer)")
-        allowed = {file.parent for file in files.values()} | {scratch}
+        allowed = {checked.folder.absolute(), scratch}
         connection.execute(f"set allowed_directories = [{', '.join(quoted(one) for one in sorted(allowed))}]")
         with only_reading(connection, catalog):
             for name, sql in catalog.reductions.items():

@@ -26,6 +26,10 @@ from features.vector_query import reference_numbers, vector_query
 _CALLED = FUNCTIONS - {"lag", "row_number"}
 _AFTER_WHICH_NO_CALL = frozenset(["and", "between", "case", "else", "in", "is", "not", "or", "then", "when"])
 _OF_QUERIES = frozenset("from group having join limit order over select union where with".split())  # noqa: SIM905
+_CALLED_BY_NAME_ALONE = frozenset(
+    """current_catalog current_date current_role current_schema current_time current_timestamp current_user localtime
+    localtimestamp session_user user""".split()  # noqa: SIM905
+)
 _PARTS = re.compile(r"\s+|'(?:[^']|'')*'|[a-z_]\w*|\d+(?![\w.])|<=|>=|<>|-(?!-)|[+*(),<>=]", re.IGNORECASE)
 _MENDS = {"/": "Divide with ratio(a, b).", "%": "Use mod(a, b).", ".": "Write ratio(1, 2) in the place of 0.5."}
 
@@ -127,7 +131,7 @@ def own_family(path: Path, catalog: Catalog, checked: CheckedTables) -> tuple[Fe
             meaning_zh=row.meaning_zh or row.meaning, en=row.en, zh=zh, windows=row.windows or (0,), role=row.role,
             usual=row.usual, needs=(*row.needs, *_tables_read(catalog, row.relation)), relation=row.relation, plain=row.plain,
         )  # fmt: skip
-    _require_names(path, family.features, catalog, checked)
+    _require_names(path, family.features, catalog)
     _require_bound(path, family.features, catalog, checked)
     return tuple(family.features)
 
@@ -144,21 +148,23 @@ def _tables_read(catalog: Catalog, relation: str) -> Iterator[str]:
 
 def _require_portable(path: Path, row: OwnFeature) -> None:
     """Names, whole numbers, texts, operators and the portable functions; in one piece, since parentheses close."""
-    at, depth, parts = 0, 0, []
-    while at < len(row.sql):
-        part = _PARTS.match(row.sql, at)
-        if part is None:
-            found = "." if re.match(r"\d*\.\d|\d+\w", row.sql[at:]) else row.sql[at]
+    sql = row.sql.replace("{w}", "1") if row.windows else row.sql
+    parts: list[str] = []
+    at = depth = 0
+    while at < len(sql):
+        match = _PARTS.match(sql, at)
+        if match is None:
+            found = "." if re.match(r"\d*\.\d|\d+\w", sql[at:]) else sql[at]
             told = "a decimal number" if found == "." else f"{found!r}"
             _refuse(path, row.name, f"sql has {told}, which is not portable", _MENDS.get(found, _may_use()))
-        at = part.end()
-        if not part.group().isspace():
-            parts.append(part.group().lower())
+        at = match.end()
+        if not match.group().isspace():
+            parts.append(match.group().lower())
     for part, following in zip(parts, [*parts[1:], ""], strict=True):
         depth += {"(": 1, ")": -1}.get(part, 0)
         if depth < 0:
             break
-        if part in _OF_QUERIES:
+        if part in _OF_QUERIES | _CALLED_BY_NAME_ALONE:
             _refuse(path, row.name, f"sql says {part!r}; a feature is one expression over its relation", _may_use())
         if following == "(" and part.isidentifier() and part not in {*_CALLED, *_AFTER_WHICH_NO_CALL}:
             _refuse(path, row.name, f"sql calls {part}(...), which is not portable", _may_use())
@@ -170,7 +176,7 @@ def _may_use() -> str:
     return f"Use {', '.join(sorted(_CALLED))} over columns, whole numbers and 'texts'."
 
 
-def _require_names(path: Path, features: list[Feature], catalog: Catalog, checked: CheckedTables) -> None:
+def _require_names(path: Path, features: list[Feature], catalog: Catalog) -> None:
     taken = {*catalog.names, *catalog.relations, *catalog.reductions, *TABLES, *reference_numbers(catalog)}
     units = {feature.name: feature.unit for feature in (*catalog.features, *features)}
     for feature in features:

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.catalog import Catalog
@@ -79,6 +79,8 @@ def write_vectors(
 
 def read_vectors(folder: Path) -> pa.Table:
     """What `write_vectors` wrote, as `vectors` gives it."""
+    import pyarrow.dataset as ds  # brings pandas along, which only this engine's way back needs
+
     cutoff = ds.partitioning(pa.schema([("cutoff", pa.int32())]), flavor="hive")
     table = ds.dataset(folder, format="parquet", partitioning=cutoff).to_table()
     table = table.select(["cutoff", *(name for name in table.column_names if name != "cutoff")])
@@ -99,7 +101,7 @@ def _write_by_cutoff(batches: pa.RecordBatchReader, folder: Path) -> int:
                         file = beside / f"cutoff={cutoff}" / "part-0000.parquet"
                         file.parent.mkdir()
                         writers[cutoff] = pq.ParquetWriter(file, kept, compression="zstd")
-                    rows = pa.table(batch).filter(ds.field("cutoff") == cutoff)
+                    rows = pa.table(batch).filter(pc.equal(batch.column("cutoff"), cutoff))
                     writers[cutoff].write_table(rows.select(kept.names))
                 written += batch.num_rows
         finally:

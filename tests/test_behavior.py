@@ -423,6 +423,39 @@ def test_who_stopped_coming_falls_short_since_then(tmp_path: Path) -> None:
     assert vector["visit_slope_per_28d"] == pytest.approx((-1.5 - 0.5 + 0.5) / 17.5)
 
 
+def test_each_weekday_has_a_share_of_its_own(tmp_path: Path) -> None:
+    """The cut-off is a Monday: 7 days before it is one too, 6 days before it a Tuesday. Ten visits of two weeks."""
+    ages = {
+        "monday": (7, 14),
+        "tuesday": (6,),
+        "wednesday": (5,),
+        "thursday": (4,),
+        "friday": (3, 10, 17),
+        "sunday": (1, 8),
+    }
+    lines = [_line(age, age, 1.0, "milk") for days in ages.values() for age in days]
+    vector = vectors_by_hand(tmp_path, {"transactions": lines})[DAY, "me"]
+    assert {day: vector[f"{day}_share"] for day in (*ages, "saturday")} == {
+        **{day: pytest.approx(len(days) / 10) for day, days in ages.items()}, "saturday": 0
+    }  # fmt: skip
+    assert vector["favourite_weekday_share"] == pytest.approx(3 / 10)
+    assert vector["weekday_concentration"] == pytest.approx((4 + 1 + 1 + 1 + 9 + 4) / 100)
+
+
+def test_who_bought_once_is_alive_for_all_that_is_known(tmp_path: Path) -> None:
+    """The model lets nobody stop before a second purchase; p = a / (a + b) = 1 / 13, and spend is 5 a visit."""
+    vector = vectors_by_hand(tmp_path, {"transactions": [_line(3, 1, 5.0, "milk")]})[DAY, "me"]
+    to_expect = 13 * (1 - (1 + 28 / 13 / (14 + 3)) ** -0.5)
+    assert vector["alive_probability"] == 1
+    assert vector["expected_purchases_28d"] == pytest.approx(to_expect)
+    assert vector["expected_spend_28d"] == pytest.approx(5 * to_expect)
+
+
+def test_of_who_never_bought_no_chance_to_be_alive_is_known(tmp_path: Path) -> None:
+    vector = vectors_by_hand(tmp_path, {"customers": [{"customer_id": "me", "signed_up_day": DAY - 9}]})[DAY, "me"]
+    assert (vector["alive_probability"], vector["expected_purchases_28d"]) == (None, None)
+
+
 def test_the_coming_week_is_22_to_28_days_after_its_like(tmp_path: Path) -> None:
     lines = [_line(age, age, 1.0, "milk") for age in (21, 22, 28, 29, 50, 56)]
     vector = vectors_by_hand(tmp_path, {"transactions": lines})[DAY, "me"]

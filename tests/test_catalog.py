@@ -11,7 +11,9 @@ import pytest
 from by_hand import ALL, CUTOFF, DAY, EVERY, REFERENCES, vectors_by_hand
 
 from features.behavior import CATALOG, FAMILIES
+from features.behavior.peers import PEERS
 from features.catalog import DRIVERS, Catalog, Feature, is_protected
+from features.dialects import FUNCTIONS, TYPES
 from features.events import TABLES
 
 FEATURES = [pytest.param(feature, id=feature.name) for feature in EVERY.features]
@@ -119,7 +121,7 @@ def test_a_name_carries_its_unit_and_its_window(feature: Feature) -> None:
     if feature.unit == "share":
         assert words & {"share", "concentration", "probability", "similarity", "percentile"}
     last = re.sub(r"_\d+d$", "", feature.name).rsplit("_", 1)[-1]
-    if last in LAST_WORDS:
+    if last in LAST_WORDS and not feature.name.startswith("days_"):
         assert feature.unit == LAST_WORDS[last]
     window = re.fullmatch(r".*_(\d+)d", feature.name)
     if window and feature.relation != "vector":
@@ -131,10 +133,9 @@ def _words(sql: str) -> set[str]:
 
 
 # all that DuckDB, Spark SQL and PostgreSQL mean the same by
-PORTABLE = set(
-    """select distinct from where group by order over partition as join on and or not is null in case when then else
-    end union all left asc desc sum min max count stddev_samp lag row_number ln exp sqrt abs mod cast coalesce double integer
-    varchar ratio""".split()  # noqa: SIM905 - a table of words reads better than a list
+PORTABLE = {*FUNCTIONS, *TYPES} | set(
+    """select distinct from where group by order over partition as join left on and or not is null in case when then else
+    end union all asc desc""".split()  # noqa: SIM905 - a table of words reads better than a list
 )
 COLUMNS = {
     *(column for table in TABLES.values() for column in table.checked_schema),
@@ -142,12 +143,12 @@ COLUMNS = {
     *TABLES, *EVERY.reductions, *EVERY.relations, *REFERENCES.numbers,
     *("c", "d", "days", "appearances", "cutoff", "cutoffs", "memory_days"),
     *("age", "first_age", "next_age", "resolved_age", "responded_age", "gap", "next_day", "first_day"),
-    *("orders", "lines", "returned", "return_lines", "discounted_lines", "products", "first_purchase_day"),
-    *("purchase_day", "bought", "r", "t", "p", "reference_prices", "last_of_week", "full_price_amount", "usual_amount"),
+    *("orders", "lines", "discounted_lines", "products", "first_purchase_day"),
+    *("purchase_day", "r", "t", "p", "reference_prices", "last_of_week", "full_price_amount", "usual_amount"),
     *("priced_amount", "pieces", "kind", "place", "visits", "moved", "moves", "steps", "moved_age"),
     *("recent_amount", "earlier_amount", "terms", "terms_after_former", "period", "former_day", "former_end"),
     *("former_plan", "former_price", "former_period", "price_ratio", "plan_changed", "running", "ended_age"),
-    *("cancelled_age", "known_day", "given_rows", "given", "given_usage", "given_cluster"),
+    *("cancelled_age", "known_day", "given_rows", "given_usage", "given_cluster"),
 }  # fmt: skip
 
 
@@ -168,6 +169,8 @@ def test_what_a_customer_without_history_gets_is_what_the_catalog_declares(tmp_p
     vector = vectors_by_hand(tmp_path, rows)[DAY, "new"]
     declared = {feature.name: 0.0 if feature.missing == "0" else None for feature in EVERY.features}
     declared["days_since_sign_up"] = 3
+    # the percentile of a 0 is known: the least of the ventiles by hand is 1
+    declared |= {f"{name}_percentile": 0 for name in PEERS if EVERY.by_name[name].missing == "0"}
     assert {name: vector[name] for name in declared} == declared
 
 

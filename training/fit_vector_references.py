@@ -13,7 +13,7 @@ from features.behavior.peers import PEERS, ventile_names
 from features.checked import CheckedTables
 from features.references import VectorReferences
 from features.snapshot import day_number
-from features.sources import connect, quoted
+from features.sources import connect, escaped, quoted
 from features.vectors import vectors
 from training.fit_purchase_rate import fit_purchase_rate
 
@@ -45,7 +45,10 @@ def _ventiles(checked: CheckedTables, until: date, memory_days: int, threads: in
     for name in peers:
         values = table.column(name).drop_null().to_numpy()
         if len(values):
-            found |= dict(zip(ventile_names(name), np.quantile(values, _VENTILES).tolist(), strict=True))
+            edges = np.quantile(values, _VENTILES)
+            # an edge is often a customer's own value, which the last bit of a sum must not move across it
+            lowered = edges - 1e-9 * np.maximum(1, np.abs(edges))
+            found |= dict(zip(ventile_names(name), lowered.tolist(), strict=True))
     return found
 
 
@@ -55,7 +58,7 @@ def _purchase_rate(checked: CheckedTables, until: date, memory_days: int, seed: 
         found = connection.sql(
             "select customer_id, count(distinct day) - 1 as repeats, max(day) - min(day) as last,"
             f" {day_number(until)} - min(day) as observed"
-            f" from read_parquet({quoted(checked.path('transactions').absolute())})"
+            f" from read_parquet({quoted(escaped(checked.path('transactions').absolute()))})"
             f" where {_bought(checked)} and day < {day_number(until)} and day >= {day_number(until) - memory_days}"
             " group by customer_id order by customer_id"
         ).fetchnumpy()
@@ -75,7 +78,7 @@ def _prices(checked: CheckedTables, until: date) -> Mapping[str, float]:
     with connect() as connection:
         found: pa.Table = connection.sql(
             f"select product, sum(amount) / sum({pieces}) as price"
-            f" from read_parquet({quoted(checked.path('transactions').absolute())})"
+            f" from read_parquet({quoted(escaped(checked.path('transactions').absolute()))})"
             f" where {_bought(checked)} and product is not null and amount > 0 and day < {day_number(until)}"
             f" group by product having count(*) >= {_LINES_FOR_A_PRICE} order by product"
         ).to_arrow_table()

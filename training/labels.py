@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.checked import CheckedTables
-from features.sources import connect, quoted
+from features.sources import connect, escaped, quoted
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def silence_labels(checked: CheckedTables, vectors: pa.Table, horizon_days: int)
         connection.register("asked", rows)
         found = connection.sql(
             "with days as (select customer_id, day, sum(amount) as amount"
-            f" from read_parquet({quoted(checked.path('transactions'))}) {bought} group by customer_id, day)"
+            f" from read_parquet({quoted(escaped(checked.path('transactions')))}) {bought} group by customer_id, day)"
             " select a.row, count(d.day) as days, coalesce(sum(d.amount), 0) as spend"
             " from asked as a left join days as d"
             " on d.customer_id = a.customer_id and d.day >= a.cutoff"
