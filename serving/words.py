@@ -69,7 +69,13 @@ GRADES: Mapping[str, Word] = {
 FIELDS: Mapping[str, Word] = {
     "churn_probability": (N_("Churn risk"), N_("The calibrated chance that the customer buys nothing within the horizon: of those at 20 %, about 20 in 100 leave.")),
     "percentile": (N_("Percentile"), N_("The share of customers who are at lower risk.")),
-    "value_at_risk": (N_("Value at risk"), N_("Churn risk times what would be lost over a year if the customer left.")),
+    "value_at_risk": (
+        N_("Value at risk"),
+        N_(
+            "Churn risk times what a customer who stays would spend over a year: what is lost if they go. Above a risk"
+            " of one half it is more than the lifetime value, which already counts on their leaving."
+        ),
+    ),
     "lifetime_value": (N_("Lifetime value"), N_("What the customer is expected to spend over a year.")),
     "segment": (N_("Segment"), N_("A group of customers who behave alike.")),
     "tier": (N_("Tier"), N_("The customer pyramid: by what a customer usually brings.")),

@@ -125,3 +125,14 @@ def test_the_panel_holds_eligible_customers_only(trained: Trained) -> None:
     assert np.array_equal(
         trained.panel.at(trained.bundle.trained_until), trained.panel.cutoff == day_number(trained.bundle.trained_until)
     )
+
+
+def test_a_shop_without_transactions_is_told_that_training_needs_them(tiny_shop, store: Store) -> None:
+    from features.check import check_tables
+
+    shop = tiny_shop([], subscriptions=[{"customer_id": "a", "started_at": "2024-01-01", "price": 9}])
+    alone = shop.model_copy(update={"tables": {"subscriptions": shop.tables["subscriptions"]}})
+    checked = check_tables(alone, store, date(2025, 6, 1))
+
+    with pytest.raises(Refusal, match="HF207 Who churned by silence is told from transactions"):
+        prepare_panel(alone, checked, Study(), store, Stopwatch())

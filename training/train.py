@@ -14,6 +14,7 @@ from features.checked import CheckedTables
 from features.consent import opted_out
 from features.console import Stopwatch, progress
 from features.references import VectorReferences
+from features.refusal import Refusal
 from features.shop import Shop
 from features.store import Store
 from features.vectors import vectors
@@ -55,7 +56,17 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
 
     The references are those of the first judged cut-off, so that nothing judged took part in them. The levels are
     those seen at the earliest cut-off and later ones alike: they name values, and tell nothing of the label.
+
+    Raises
+    ------
+    Refusal
+        HF207 without transactions; HF301 to HF303 where there is too little to learn from.
     """
+    if "transactions" not in checked.columns:
+        raise Refusal(
+            "HF207", f"Who churned by {study.churn.definition} is told from transactions, and shop.toml maps none.",
+            "Add [tables.transactions].",
+        )  # fmt: skip
     horizon, memory_days, threads = study.churn.horizon_days, study.vectors.memory_days, study.vectors.threads
     cutoffs = matured_cutoffs(checked, study.cutoffs, horizon)
     with watch.step("references"):
