@@ -32,10 +32,10 @@ serve: $(READY) ## Serve what `make demo` made, on port 3000
 	@$(PY) -m holdfast serve --shop demo-shop
 
 test: $(READY) browser engines ## Every test
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 quick: $(READY) ## The tests that start, train and serve nothing
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow"
 
 browser: $(READY) ## Chromium and axe-core for the tests of the web page; with `make test`
 	@bash tests/browser/install.sh
