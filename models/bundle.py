@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -23,10 +23,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from features.catalog import Catalog
+from features.checked import CheckedTables
 from features.references import VectorReferences
 from features.refusal import Refusal
+from features.store import Store
+from features.vectors import vectors
 from models.churn import ChurnModel
 from models.lifetime import LifetimeModel
 from models.relationship import Relationship
@@ -103,6 +107,10 @@ class Bundle:
             f"<Bundle {self.id}: {self.definition.kind} churn within {self.definition.horizon_days} days,"
             f" {len(self.catalog.features)} columns, trained on what was known until {self.trained_until}>"
         )
+
+    def vectors(self, checked: CheckedTables, cutoffs: Sequence[date], store: Store | None = None) -> pa.Table:
+        """The vectors that this bundle scores: its columns, its memory, its references (see `features.vectors`)."""
+        return vectors(checked, self.catalog, cutoffs, self.memory_days, store, references=self.vector_references)
 
     def write(self, folder: Path) -> None:
         """Write the bundle's files into `folder`, which must not exist."""

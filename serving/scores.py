@@ -13,7 +13,6 @@ from features.consent import allowed_channels, opted_out
 from features.console import Stopwatch
 from features.shop import Shop
 from features.timeline import Timelines, customer_names
-from features.vectors import vectors
 from models.bundle import Bundle
 from models.decide import Case, Decision, considered, decide
 from models.dossier import dossier
@@ -85,7 +84,7 @@ def _scored(
 ) -> list[Part]:
     """Scores, reasons and base of all customers, in chunks."""
     with watch.step("vectors"):
-        table = vectors(checked, bundle.catalog, [cutoff], bundle.memory_days, references=bundle.vector_references)
+        table = bundle.vectors(checked, [cutoff])
         out = opted_out(checked)
     speaker = explainer(bundle, shop.language, shop.currency)
     parts: list[Part] = []

@@ -12,7 +12,6 @@ from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.shop import Shop
 from features.store import Store
-from features.vectors import vectors
 from models.bundle import Bundle
 from models.published import current_bundle
 from training.judge import JudgedCutoff
@@ -44,9 +43,7 @@ def against_champion(
         return None
     theirs, ours = [], []
     for j in fresh:
-        table = vectors(
-            checked, champion.catalog, [j.cutoff], champion.memory_days, store, references=champion.vector_references
-        )
+        table = champion.vectors(checked, [j.cutoff], store)
         row = {customer: i for i, customer in enumerate(table.column("customer_id").to_pylist())}
         X = champion.model.matrix(table.take([row[customer] for customer in j.customer_ids]))
         once = np.ones((1, len(X)))
