@@ -23,7 +23,7 @@ from features.read_table import TableReader
 from features.refusal import Refusal
 from features.shop import Shop
 from features.snapshot import day_date, day_number
-from features.sources import connect, escaped, fingerprint_of_sources, locations, open_sources, quoted
+from features.sources import connect, escaped, fingerprint_of_sources, locations, open_sources, parquet, quoted
 from features.store import Store, written_whole
 
 ENOUGH = ("transactions", "subscriptions", "vectors")
@@ -138,4 +138,4 @@ def _content_fingerprint(connection: duckdb.DuckDBPyConnection, reader: TableRea
 
 
 def _relation(reader: TableReader, table: str) -> str:
-    return f"read_parquet({quoted(escaped(reader.folder / f'{table}.parquet'))})"
+    return parquet(escaped(reader.folder / f"{table}.parquet"))

@@ -11,6 +11,7 @@ from features.column_report import ColumnReport
 from features.quarantine import Fault
 from features.refusal import Refusal
 from features.shop import Engine
+from features.sources import escaped, parquet
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,17 @@ class CheckedTables:
     def path(self, table: str) -> Path:
         """The Parquet file of a checked table."""
         return self.folder / f"{table}.parquet"
+
+    def rows(self, table: str, *options: str) -> str:
+        """SQL of all rows of a checked table, wherever it lies."""
+        return parquet(escaped(self.path(table).absolute()), *options)
+
+    @property
+    def purchases(self) -> str:
+        """SQL of the rows of `transactions` that are purchases: all but returns."""
+        if "is_return" not in self.columns["transactions"]:
+            return self.rows("transactions")
+        return f"(select * from {self.rows('transactions')} where is_return is distinct from 1)"
 
     def require_known(self, cutoff: date) -> None:
         """Refuse (HF206) a cut-off before the first event or after what the tables cover."""

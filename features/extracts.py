@@ -18,7 +18,7 @@ from features.copied_rows import CopiedRows
 from features.locations import Location
 from features.on_spark import spark_session
 from features.refusal import Refusal
-from features.sources import connect, escaped, quoted
+from features.sources import connect, escaped, parquet
 
 if TYPE_CHECKING:
     import psycopg
@@ -67,7 +67,7 @@ def extract(
 def digest(folder: Path) -> str:
     """Depends on the rows of an extract alone, not on their order or on how they lie in files."""
     with connect() as connection:
-        files = f"read_parquet({quoted(escaped(folder) / '*.parquet')})"
+        files = parquet(escaped(folder) / "*.parquet")
         described = connection.execute(f"describe select * from {files}").fetchall()
         count, total = connection.execute(
             f"select count(*), sum(cast(hash(rows) as hugeint)) from {files} as rows"

@@ -10,7 +10,7 @@ from datetime import date
 from features.checked import CheckedTables
 from features.events import TABLES
 from features.snapshot import day_number
-from features.sources import connect, escaped, quoted
+from features.sources import connect
 
 Known = tuple[int, int]
 """How many rows, or later parts of rows, and the sum of their hashes."""
@@ -37,9 +37,7 @@ def known_rows(checked: CheckedTables, cutoffs: Sequence[date]) -> dict[str, lis
     """
     with connect() as connection:
         for name in checked.columns:
-            connection.execute(
-                f"create view {name} as from read_parquet({quoted(escaped(checked.path(name).absolute()))})"
-            )
+            connection.execute(f"create view {name} as from {checked.rows(name)}")
         dated = [name for name in checked.columns if name in _OWN_DAY]
         found = {}
         for name in checked.columns:

@@ -10,7 +10,7 @@ from typing import Any
 
 from features.catalog import Catalog
 from features.events import TABLES
-from features.on_duckdb import RATIO, only_reading
+from features.on_duckdb import OWN_TABLES, create_empty, only_reading
 from features.references import NUMBERS, PRICES, VectorReferences
 from features.snapshot import day_number
 from features.sources import connect
@@ -33,7 +33,6 @@ class LiveVectors:
         self._lock = threading.Lock()
         self.connection = connect()
         self.connection.execute("set threads = 1")
-        self.connection.execute(RATIO)
         schemas = {table.name: dict(table.checked_schema) for table in TABLES.values()}
         for feature in catalog.features:
             owner = {"attributes": "customers", "given": "vectors"}.get(feature.relation)
@@ -41,16 +40,11 @@ class LiveVectors:
                 schemas[owner][feature.name] = "varchar" if feature.unit == "category" else "double"
         self._columns = {name: tuple(schema) for name, schema in schemas.items()}
         # what is bound is checked against empty tables of the same names, which the prepared statement then hides
-        for name, schema in schemas.items():
-            self.connection.execute(f"create table {name} ({', '.join(f'{c} {kind}' for c, kind in schema.items())})")
-        self.connection.execute("create table cutoffs (cutoff integer, memory_days integer)")
-        self.connection.execute(f"create table {PRICES} (product varchar, price double)")
-        numbers = references.numbers_query() if references else "select 0 as nothing"
-        self.connection.execute(f"create view {NUMBERS} as {numbers}")
+        numbers = (references or VectorReferences(date.min)).numbers_query()
+        create_empty(self.connection, schemas, numbers)
         # a customer's few rows need no better plan than the one written down
         self.connection.execute("pragma disable_optimizer")
-        posted = {**schemas, "cutoffs": {"cutoff": "integer", "memory_days": "integer"},
-                  PRICES: {"product": "varchar", "price": "double"}}  # fmt: skip
+        posted = {**schemas, **OWN_TABLES}
         with only_reading(self.connection, catalog):
             parts = [
                 f"posted as materialized (select from_json_strict(cast($1 as varchar), '{_structure(posted)}') as p)"

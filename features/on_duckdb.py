@@ -18,7 +18,7 @@ from features.events import TABLES
 from features.references import NUMBERS, PRICES, VectorReferences
 from features.refusal import Refusal
 from features.snapshot import day_number
-from features.sources import connect, escaped, quoted
+from features.sources import connect, escaped, parquet, quoted
 from features.store import written_whole
 from features.vector_query import vector_query
 
@@ -90,7 +90,7 @@ def _parts(checked: CheckedTables, count: int, scratch: Path, memory_limit: str 
         connection.execute("set preserve_insertion_order = false")
         for name, file in _files(checked).items():
             connection.execute(
-                f"copy (select *, hash(customer_id) % {count} as part from read_parquet({quoted(file)}))"
+                f"copy (select *, hash(customer_id) % {count} as part from {parquet(file)})"
                 f" to {quoted(scratch / name)} (format parquet, partition_by (part))"
             )
     for part in range(count):
@@ -118,6 +118,21 @@ def _opened(
             for name, sql in catalog.reductions.items():
                 connection.execute(f"create temp table {name} as {sql}")
             yield connection
+
+
+OWN_TABLES: Mapping[str, Mapping[str, str]] = {
+    "cutoffs": {"cutoff": "integer", "memory_days": "integer"},
+    PRICES: {"product": "varchar", "price": "double"},
+}
+"""What the statement reads beside the shop's tables and the numbers of the references, as column to type."""
+
+
+def create_empty(connection: duckdb.DuckDBPyConnection, schemas: Mapping[str, Mapping[str, str]], numbers: str) -> None:
+    """All that a catalog's SQL may read, without rows, for it to be bound against; `numbers` is the SQL of the one row."""
+    connection.execute(RATIO)
+    for name, schema in {**schemas, **OWN_TABLES}.items():
+        connection.execute(f"create table {name} ({', '.join(f'{c} {kind}' for c, kind in schema.items())})")
+    connection.execute(f"create table {NUMBERS} as {numbers}")
 
 
 @contextmanager
@@ -163,7 +178,7 @@ def _view_tables(connection: duckdb.DuckDBPyConnection, checked: CheckedTables, 
         ]
         columns += [name for name in have if name not in table.checked_schema]
         if table.name in files:
-            source = f"read_parquet({quoted(files[table.name])}, hive_partitioning = false)"
+            source = parquet(files[table.name], "hive_partitioning = false")
         else:
             nothing = ", ".join(f"null as {name}" for name in have)
             source = f"(select {nothing or 1} where false)"

@@ -16,8 +16,8 @@ from features.catalog import DRIVERS, Catalog, Family, Feature, Role, Unit
 from features.checked import CheckedTables
 from features.dialects import FUNCTIONS
 from features.events import TABLES
-from features.on_duckdb import RATIO
-from features.references import NUMBERS, PRICES, VectorReferences
+from features.on_duckdb import create_empty
+from features.references import VectorReferences
 from features.refusal import Refusal, did_you_mean
 from features.settings import Settings, read_toml
 from features.sources import connect
@@ -200,11 +200,7 @@ def _require_bound(path: Path, features: list[Feature], catalog: Catalog, checke
         columns, checked.attributes, checked.given, references
     )
     with connect() as connection:
-        connection.execute(RATIO)
-        for name, schema in {**columns, PRICES: {"product": "varchar", "price": "double"},
-                             "cutoffs": {"cutoff": "integer", "memory_days": "integer"}}.items():  # fmt: skip
-            connection.execute(f"create table {name} ({', '.join(f'{c} {kind}' for c, kind in schema.items())})")
-        connection.execute(f"create table {NUMBERS} as {references.numbers_query()}")
+        create_empty(connection, columns, references.numbers_query())
         for name, sql in whole.reductions.items():
             connection.execute(f"create view {name} as {sql}")
         connection.execute("set enable_external_access = false")

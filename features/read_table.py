@@ -20,7 +20,7 @@ from features.raw_values import Zones, text_of
 from features.refusal import Refusal
 from features.rules import FUTURE, Check, checks, rate
 from features.shop import Shop, TableSource
-from features.sources import OpenSource, escaped, faults_view, main_file, quoted, row_column
+from features.sources import OpenSource, escaped, faults_view, main_file, parquet, quoted, row_column
 from features.store import Store, file_refusal
 
 _MEND = (
@@ -89,7 +89,7 @@ class TableReader:
         return row[0] if row else None
 
     def _file(self, table: Table) -> str:
-        return f"read_parquet({quoted(escaped(self.folder / f'{table.name}.parquet'))})"
+        return parquet(escaped(self.folder / f"{table.name}.parquet"))
 
     def _lay_out(
         self, table: Table, source: TableSource, main: str, mapped: Sequence[MappedColumn], todo: Sequence[Check]
@@ -122,7 +122,7 @@ class TableReader:
             )
         except duckdb.Error as error:
             raise _not_read(table, error) from None
-        return f"read_parquet({quoted(escaped(file))})"
+        return parquet(escaped(file))
 
     def _said_of(self, source: TableSource, main: str) -> list[str]:
         """What there is to say of the sources of a table, and of lines that are no rows in those that it joins."""

@@ -44,6 +44,11 @@ def escaped(path: Path) -> Path:
     return Path(glob.escape(str(path)))
 
 
+def parquet(path: Path, *options: str) -> str:
+    """SQL of the rows of one Parquet file, or of those that a pattern of `escaped` names finds."""
+    return f"read_parquet({', '.join((quoted(path), *options))})"
+
+
 def row_column(name: str) -> str:
     """The column that numbers the rows of file `name`, from 1 after any header."""
     return f"{name}_row"
@@ -120,7 +125,7 @@ def _open_delimited(
         except duckdb.Error as error:
             raise unreadable(path, what, error) from None
         require_closed_quotes(path, what, header)
-    parsed = f"read_parquet({quoted(escaped(scratch) / '*.parquet')}, union_by_name = true)"
+    parsed = parquet(escaped(scratch) / "*.parquet", "union_by_name = true")
     good = f'select * exclude ("its line", "its fault") from {parsed} where "its fault" is null'
     faulty = f'select "{row}" as row_number, "its line" as line, "its fault" as fault from {parsed}'
     connection.execute(f'create view "{name}" as {good}')

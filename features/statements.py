@@ -13,16 +13,12 @@ from features.catalog import Catalog
 from features.checked import CheckedTables
 from features.dialects import Dialect
 from features.events import TABLES
-from features.on_duckdb import RATIO, only_reading
+from features.on_duckdb import create_empty, only_reading
 from features.references import NUMBERS, PRICES, VectorReferences
 from features.sources import connect
 from features.vector_query import KEYS, vector_query
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_OWN_TABLES = {
-    "cutoffs": {"cutoff": "integer", "memory_days": "integer"},
-    PRICES: {"product": "varchar", "price": "double"},
-}
 
 
 @dataclass(frozen=True)
@@ -117,10 +113,7 @@ def _schema(checked: CheckedTables, table: str) -> dict[str, str]:
 def _require_sound(catalog: Catalog, schemas: Mapping[str, Mapping[str, str]], query: str, numbers: str) -> None:
     """What DuckDB will not bind over empty tables is asked of no server."""
     with connect() as connection:
-        connection.execute(RATIO)
-        connection.execute(f"create table {NUMBERS} as {numbers}")
-        for name, schema in {**schemas, **_OWN_TABLES}.items():
-            connection.execute(f"create table {name} ({', '.join(f'{c} {kind}' for c, kind in schema.items())})")
+        create_empty(connection, schemas, numbers)
         with only_reading(connection, catalog):
             for name, sql in catalog.reductions.items():
                 connection.execute(f"create table {name} as {sql}")

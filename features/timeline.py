@@ -11,24 +11,24 @@ import pyarrow.parquet as pq
 
 from features.checked import CheckedTables
 from features.snapshot import day_number
-from features.sources import connect, quoted
+from features.sources import connect
 
 TIMELINE_DAYS = 365
 LONGEST_NAME = 200
 
 _PURCHASES = """
     select customer_id, to_json(list(json_array(day, round(amount, 2), lines) order by day)) as purchases
-    from (select customer_id, day, sum(amount) as amount, count(*) as lines from {file}
-          where day < {cutoff} and day >= {first} {bought} group by customer_id, day)
+    from (select customer_id, day, sum(amount) as amount, count(*) as lines from {rows}
+          where day < {cutoff} and day >= {first} group by customer_id, day)
     group by customer_id"""
 _INTERACTIONS = """
     select customer_id, to_json(list({{'day': day, 'kind': kind, 'topic': {topic},
         'resolved_day': case when {resolved} < {cutoff} then {resolved} end}} order by day)) as interactions
-    from {file} where day < {cutoff} and day >= {first} group by customer_id"""
+    from {rows} where day < {cutoff} and day >= {first} group by customer_id"""
 _OFFERS = """
     select customer_id, to_json(list({{'day': day, 'action': action, 'arm': {arm},
         'responded_day': case when {responded} < {cutoff} then {responded} end}} order by day)) as offers
-    from {file} where day < {cutoff} and day >= {first} group by customer_id"""
+    from {rows} where day < {cutoff} and day >= {first} group by customer_id"""
 
 
 class Timelines:
@@ -52,11 +52,9 @@ class Timelines:
                 continue
             optional = {"topic": "topic", "resolved": "resolved_day", "arm": "arm", "responded": "responded_day"}
             named = {key: name if name in columns else "null" for key, name in optional.items()}
-            bought = "and is_return is distinct from 1" if "is_return" in columns else ""
-            file = f"read_parquet({quoted(checked.path(table))})"
+            rows = checked.purchases if kind == "purchases" else checked.rows(table)
             self._connection.execute(
-                f"create temp table {kind} as {query.format(file=file, bought=bought, **named, **numbers)}"
-                " order by customer_id"
+                f"create temp table {kind} as {query.format(rows=rows, **named, **numbers)} order by customer_id"
             )
             self._kinds.append(kind)
 

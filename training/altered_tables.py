@@ -39,7 +39,7 @@ _WITHIN = 400  # days from the cut-off in which another future lies
 
 def sampled(checked: CheckedTables, folder: Path, customers: int) -> CheckedTables:
     """The tables of so many customers, always the same ones of a shop, written into `folder`."""
-    everyone = " union ".join(f"select customer_id from {_file(checked, name)}" for name in checked.columns)
+    everyone = " union ".join(f"select customer_id from {checked.rows(name)}" for name in checked.columns)
     with connect() as connection:
         connection.execute("set threads = 2")
         connection.execute(
@@ -47,7 +47,7 @@ def sampled(checked: CheckedTables, folder: Path, customers: int) -> CheckedTabl
             f" limit {int(customers)}"
         )
         for name in checked.columns:
-            _write(connection, f"select * from {_file(checked, name)} where customer_id in (select customer_id from chosen)",
+            _write(connection, f"select * from {checked.rows(name)} where customer_id in (select customer_id from chosen)",
                    folder / f"{name}.parquet")  # fmt: skip
     return replace(checked, folder=folder, engine="duckdb")
 
@@ -61,7 +61,7 @@ def altered(checked: CheckedTables, kind: str, cutoff: int, folder: Path) -> Che
 
 
 def _altered(checked: CheckedTables, name: str, columns: Sequence[str], kind: str, cutoff: int) -> str:
-    rows = f"(select *, file_row_number as n from read_parquet({quoted(checked.path(name))}, file_row_number = true))"
+    rows = f"(select *, file_row_number as n from {checked.rows(name, 'file_row_number = true')})"
     known, own = _known_part(name, columns, kind, cutoff), _OWN_DAY.get(name)
     if own is None or own not in columns:
         return f"select {known} from {rows}"  # attributes hold at any time, and so does a vector without as_of
@@ -121,10 +121,6 @@ def _redated(columns: Sequence[str], own: str, cutoff: int) -> str:
 
 def _some_later_day(cutoff: int) -> str:
     return f"{cutoff} + cast(hash(n, 7) % {_WITHIN} as integer)"
-
-
-def _file(checked: CheckedTables, name: str) -> str:
-    return f"read_parquet({quoted(checked.path(name))})"
 
 
 def _write(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:

@@ -13,7 +13,7 @@ from features.behavior.peers import PEERS, ventile_names
 from features.checked import CheckedTables
 from features.references import VectorReferences
 from features.snapshot import day_number
-from features.sources import connect, escaped, quoted
+from features.sources import connect
 from features.vectors import vectors
 from training.fit_purchase_rate import fit_purchase_rate
 
@@ -58,8 +58,8 @@ def _purchase_rate(checked: CheckedTables, until: date, memory_days: int, seed: 
         found = connection.sql(
             "select customer_id, count(distinct day) - 1 as repeats, max(day) - min(day) as last,"
             f" {day_number(until)} - min(day) as observed"
-            f" from read_parquet({quoted(escaped(checked.path('transactions').absolute()))})"
-            f" where {_bought(checked)} and day < {day_number(until)} and day >= {day_number(until) - memory_days}"
+            f" from {checked.purchases}"
+            f" where day < {day_number(until)} and day >= {day_number(until) - memory_days}"
             " group by customer_id order by customer_id"
         ).fetchnumpy()
     rows = np.random.default_rng(seed).permutation(len(found["repeats"]))[:_CUSTOMERS_FOR_A_RATE]
@@ -78,12 +78,8 @@ def _prices(checked: CheckedTables, until: date) -> Mapping[str, float]:
     with connect() as connection:
         found: pa.Table = connection.sql(
             f"select product, sum(amount) / sum({pieces}) as price"
-            f" from read_parquet({quoted(escaped(checked.path('transactions').absolute()))})"
-            f" where {_bought(checked)} and product is not null and amount > 0 and day < {day_number(until)}"
+            f" from {checked.purchases}"
+            f" where product is not null and amount > 0 and day < {day_number(until)}"
             f" group by product having count(*) >= {_LINES_FOR_A_PRICE} order by product"
         ).to_arrow_table()
     return dict(zip(found.column("product").to_pylist(), found.column("price").to_pylist(), strict=True))
-
-
-def _bought(checked: CheckedTables) -> str:
-    return "is_return is distinct from 1" if "is_return" in checked.columns["transactions"] else "true"

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from features.checked import CheckedTables
 from features.snapshot import day_number
-from features.sources import connect, quoted
+from features.sources import connect
 from training.finding import Finding, State
 from training.population import Population
 from training.study import Study
@@ -146,7 +146,7 @@ def _totals(checked: CheckedTables, cutoff: date) -> pa.Table:
             for when, day in (("before", before), ("to the end", "day"))]  # fmt: skip
     with connect() as connection:
         return connection.sql(
-            f"select customer_id, {', '.join(sums)} from read_parquet({quoted(checked.path('transactions'))})"
+            f"select customer_id, {', '.join(sums)} from {checked.rows('transactions')}"
             f" group by customer_id having min(day) < {day_number(cutoff)} order by customer_id"
         ).to_arrow_table()
 
@@ -212,7 +212,7 @@ def _given(checked: CheckedTables) -> Iterator[Finding]:
     order = "as_of_day desc nulls last" if "as_of_day" in columns else "churned"
     with connect() as connection:
         rows = connection.sql(
-            f"select * from read_parquet({quoted(checked.path('vectors'))}) where churned is not null"
+            f"select * from {checked.rows('vectors')} where churned is not null"
             f" qualify row_number() over (partition by customer_id order by {order}) = 1 order by customer_id"
         ).to_arrow_table()
     left = np.asarray(rows.column("churned").to_numpy() == 1)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from features.checked import CheckedTables
 from features.snapshot import day_number
-from features.sources import connect, quoted
+from features.sources import connect
 
 FEWEST_GAPS = 2  # of a customer, for a usual one
 _WEEKS = 26
@@ -46,7 +46,7 @@ def usual_gaps(checked: CheckedTables) -> Gaps:
     with connect() as connection:
         found = connection.execute(
             "with days as (select distinct customer_id, day from"
-            f" read_parquet({quoted(checked.path('transactions'))}) where {_is_purchase(checked)} and day < ?),"
+            f" {checked.purchases} where day < ?),"
             " gaps as (select customer_id, day - lag(day) over (partition by customer_id order by day) as gap from days)"
             " select median(gap) as usual from gaps where gap is not null group by customer_id having count(*) >= ?"
             " order by usual",
@@ -60,12 +60,8 @@ def came_back(checked: CheckedTables, cutoff: date, horizon_days: int, customers
     with connect() as connection:
         row = connection.execute(
             "select count(distinct customer_id) from"
-            f" read_parquet({quoted(checked.path('transactions'))}) where {_is_purchase(checked)} and day >= ? and day < ?"
+            f" {checked.purchases} where day >= ? and day < ?"
             " and customer_id in (select unnest(?))",
             [day_number(cutoff) + horizon_days, day_number(checked.known_until), list(customers)],
         ).fetchone()
     return int(row[0]) if row else 0
-
-
-def _is_purchase(checked: CheckedTables) -> str:
-    return "is_return is distinct from 1" if "is_return" in checked.columns["transactions"] else "true"

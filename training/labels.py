@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.checked import CheckedTables
-from features.sources import connect, escaped, quoted
+from features.sources import connect
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,11 @@ def silence_labels(checked: CheckedTables, vectors: pa.Table, horizon_days: int)
     """The `silence` labels of every row of a vectors table."""
     rows = vectors.select(["cutoff", "customer_id"])
     rows = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
-    bought = "where is_return is distinct from 1" if "is_return" in checked.columns["transactions"] else ""
     with connect() as connection:
         connection.register("asked", rows)
         found = connection.sql(
             "with days as (select customer_id, day, sum(amount) as amount"
-            f" from read_parquet({quoted(escaped(checked.path('transactions')))}) {bought} group by customer_id, day)"
+            f" from {checked.purchases} group by customer_id, day)"
             " select a.row, count(d.day) as days, coalesce(sum(d.amount), 0) as spend"
             " from asked as a left join days as d"
             " on d.customer_id = a.customer_id and d.day >= a.cutoff"

@@ -13,7 +13,7 @@ import duckdb
 from features.checked import CheckedTables
 from features.shop import Shop, TableSource
 from features.snapshot import day_date, day_number
-from features.sources import connect, locations, quoted
+from features.sources import connect, locations
 from training.finding import Finding
 
 BATCH = 0.5  # of the rows on a hundredth of the days: twelve bills a year are no batch, three loads are
@@ -33,7 +33,7 @@ def moment_findings(shop: Shop, checked: CheckedTables) -> Iterator[Finding]:
     """Findings HF216, HF217 and HF218; none where every moment can be what it says."""
     with connect() as connection:
         for table, columns in checked.columns.items():
-            connection.execute(f"create view {table} as from read_parquet({quoted(checked.path(table))})")
+            connection.execute(f"create view {table} as from {checked.rows(table)}")
             loaded = loaded_on(shop, shop.tables[table]) if table in shop.tables else None
             for column in columns:
                 if (column == "day" or column.endswith("_day")) and column not in _PLANNED:

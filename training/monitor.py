@@ -16,7 +16,7 @@ from features.checked import CheckedTables
 from features.consent import opted_out
 from features.refusal import Refusal
 from features.snapshot import day_number
-from features.sources import connect, quoted
+from features.sources import connect
 from models.bundle import load_bundle
 from models.ledger import Ledger
 from models.outcome import RunOutcome, expected_of, outcome, write_outcome
@@ -89,8 +89,7 @@ def labels_of(
 def _bought_before(cutoff: date, checked: CheckedTables) -> frozenset[str]:
     with connect() as connection:
         found = connection.sql(
-            f"select distinct customer_id from read_parquet({quoted(checked.path('transactions'))})"
-            f" where day < {day_number(cutoff)}"
+            f"select distinct customer_id from {checked.rows('transactions')} where day < {day_number(cutoff)}"
         ).fetchall()
     return frozenset(customer for (customer,) in found)
 

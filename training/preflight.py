@@ -16,7 +16,7 @@ import numpy as np
 from features.checked import CheckedTables
 from features.shop import Shop
 from features.snapshot import day_number
-from features.sources import connect, quoted
+from features.sources import connect
 from training.finding import Finding, State, counted, ordered
 from training.gaps import Gaps, usual_gaps
 from training.population import CutoffCount, population
@@ -101,7 +101,7 @@ def _weeks(checked: CheckedTables) -> Mapping[str, tuple[int, ...]]:
                 continue
             counts = connection.execute(
                 f"select cast(floor(({end} - 1 - day) / 7) as integer) as ago, count(*) as events from"
-                f" read_parquet({quoted(checked.path(table))}) where day < {end} group by ago"
+                f" {checked.rows(table)} where day < {end} group by ago"
             ).fetchnumpy()
             weeks = np.zeros(int(counts["ago"].max(initial=-1)) + 1, int)
             weeks[counts["ago"]] = counts["events"]

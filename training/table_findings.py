@@ -14,7 +14,7 @@ from features.events import TABLES
 from features.quarantine import MISSING
 from features.shop import Shop
 from features.snapshot import day_date, day_number
-from features.sources import connect, quoted
+from features.sources import connect
 from training.finding import Finding, State
 
 MOST_MISSING = 0.2  # of a column's rows, as Dynamics 365 asks for in all its models
@@ -35,7 +35,7 @@ def table_findings(shop: Shop, checked: CheckedTables) -> Iterator[Finding]:
         yield from _levels(report, checked)
     with connect() as connection:
         for table in checked.columns:
-            connection.execute(f"create view {table} as from read_parquet({quoted(checked.path(table))})")
+            connection.execute(f"create view {table} as from {checked.rows(table)}")
         for table in ("transactions", "interactions"):
             if table in checked.columns:
                 yield from _whole_weeks(connection, table, checked)

@@ -11,7 +11,6 @@ import numpy as np
 from features.behavior import catalog_of
 from features.catalog import Catalog
 from features.checked import CheckedTables
-from features.consent import opted_out
 from features.console import Stopwatch, progress
 from features.references import VectorReferences
 from features.refusal import Refusal
@@ -29,6 +28,7 @@ from training.fit_vector_references import fit_vector_references
 from training.judge import Judgment, judge
 from training.labels import silence_labels
 from training.panel import Panel, build_panel, judging_splits, matured_cutoffs, split_before
+from training.population import eligible_rows
 from training.study import Study
 
 
@@ -79,10 +79,7 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
         categories = fit_categories(catalog, table)
         X = encode(table, catalog.names, categories)
         labels = silence_labels(checked, table, horizon)
-        silence = X[:, catalog.names.index("days_since_last_purchase")]
-        objecting = np.isin(table.column("customer_id").to_pylist(), list(opted_out(checked)))
-        eligible = (silence <= study.churn.active_within_days) & ~objecting
-        panel = build_panel(table, X, labels, eligible, study.minimums)
+        panel = build_panel(table, X, labels, eligible_rows(checked, table, study), study.minimums)
     return Prepared(panel, catalog, references, categories)
 
 
