@@ -78,6 +78,8 @@ class Feature:
         `table.column` names without which the feature is left out.
     plain
         Whether its sentence can speak for its driver to a marketer.
+    image_of
+        The column whose order this one has too, if there is one: it tells people more, and a model nothing.
     en, zh
         The sentence; what follows its semicolon is left out when the usual value is unknown.
     """
@@ -98,6 +100,7 @@ class Feature:
     monotone: int = 0
     needs: tuple[str, ...] = ()
     plain: bool = True
+    image_of: str = ""
 
 
 class Family:
@@ -114,7 +117,7 @@ class Family:
         meaning: str, meaning_zh: str, en: str, zh: str,
         windows: Iterable[int] = (0,), role: Role | None = None, missing: Literal["0", "unknown"] = "unknown",
         usual: str = "", monotone: int = 0, needs: tuple[str, ...] | None = None, relation: str | None = None,
-        plain: bool = True,
+        plain: bool = True, image_of: str = "",
     ) -> None:  # fmt: skip
         """Declare a feature, once per window; `driver` may differ by window, `role` is the driver's unless given."""
         for window in windows:
@@ -125,7 +128,8 @@ class Family:
             self.features.append(
                 Feature(
                     family=self.name, relation=relation or self.relation, driver=meant, role=role or DRIVERS[meant].role, unit=unit,
-                    missing=missing, monotone=monotone, needs=self.needs if needs is None else needs, plain=plain, **texts,
+                    missing=missing, monotone=monotone, needs=self.needs if needs is None else needs, plain=plain,
+                    image_of=image_of, **texts,
                 )
             )  # fmt: skip
 
@@ -154,8 +158,12 @@ class Catalog:
 
     @property
     def learnable(self) -> Catalog:
-        """Without protected features: what a model learns from moves what is done to a customer."""
-        return replace(self, features=tuple(f for f in self.features if f.role != "protected"))
+        """What a model may learn from: nothing protected, since it moves what is done to a customer, and no image.
+
+        An image would share the weight of the column it stands on, in reasons and where one of the two is moved alone.
+        """
+        images = {f.name for f in self.features if f.image_of in self.names}
+        return replace(self, features=tuple(f for f in self.features if f.role != "protected" and f.name not in images))
 
     @property
     def fingerprint(self) -> str:

@@ -224,3 +224,16 @@ def test_no_column_knows_the_cut_offs_date(tmp_path: Path) -> None:
     then = vectors_by_hand(tmp_path, {"transactions": moved}, [CUTOFF + timedelta(days=364)])[DAY + 364, "me"]
     assert now == then
     assert date(2025, 6, 30) == CUTOFF + timedelta(days=364)
+
+
+def test_a_model_learns_from_no_column_that_only_has_the_order_of_another() -> None:
+    """A percentile tells a person more than the figure does; a tree splits either in the same places."""
+    catalog = CATALOG.available(
+        {name: tuple(table.checked_schema) for name, table in TABLES.items()}, {}, {}, REFERENCES
+    )
+    images = {feature.name: feature.image_of for feature in catalog.features if feature.image_of}
+    learned = catalog.learnable.names
+
+    assert len(images) == len(PEERS)
+    assert not images.keys() & set(learned)
+    assert set(images.values()) <= set(learned)

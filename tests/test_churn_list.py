@@ -202,6 +202,14 @@ def test_letters_beyond_ascii_are_found_in_any_mixture_of_cases(ledger: Ledger) 
     assert [] == found(ledger, run, "é*г") == found(ledger, run, "ма?д")
 
 
+@pytest.mark.parametrize("sign", [*"^]-!%_*?[\\", "^]", "[^"])
+def test_signs_beside_letters_beyond_ascii_mean_themselves(ledger: Ledger, sign: str) -> None:
+    run = written(ledger, [entry(f"É{sign}{sign}b"), entry("Éb"), entry("Éxb")])
+
+    assert [f"É{sign}{sign}b"] == found(ledger, run, f"é{sign}{sign}B")
+    assert [f"É{sign}{sign}b"] == found(ledger, run, f"{sign}{sign}b")
+
+
 letters = st.text("abXY%_\\/09", max_size=4) | st.text("aBЯяéÉöŐ%*?[]^-", max_size=4)
 
 

@@ -36,7 +36,7 @@ _PEERS = (
 
 for _feature, _driver, _meaning, _meaning_zh, _en, _zh in _PEERS:
     _add(f"{_feature}_percentile", _percentile(_feature), driver=_driver, unit="share", needs=tuple(f"references.{name}" for name in ventile_names(_feature)),
-         meaning=f"Share of customers {_meaning}", meaning_zh=_meaning_zh,
+         image_of=_feature, meaning=f"Share of customers {_meaning}", meaning_zh=_meaning_zh,
          en=f"{_en}; typical is {{usual}}.", zh=f"{_zh}；一般为{{usual}}。")
 
 PEERS = tuple(feature for feature, *_ in _PEERS)
