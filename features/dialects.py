@@ -14,7 +14,7 @@ from typing import NoReturn
 from features.refusal import Refusal
 
 FUNCTIONS = frozenset(
-    "abs cast coalesce count exp lag ln max min mod ratio row_number sqrt stddev_samp sum".split()  # noqa: SIM905
+    "abs cast coalesce count exp lag lead ln max min mod ratio row_number sqrt stddev_samp sum".split()  # noqa: SIM905
 )
 TYPES = ("bigint", "double", "integer", "varchar")
 _NO_CALLS = frozenset(  # words of SQL that a parenthesis may follow

@@ -23,7 +23,7 @@ from features.settings import Settings, read_toml
 from features.sources import connect
 from features.vector_query import reference_numbers, vector_query
 
-_CALLED = FUNCTIONS - {"lag", "row_number"}
+_CALLED = FUNCTIONS - {"lag", "lead", "row_number"}
 _AFTER_WHICH_NO_CALL = frozenset(["and", "between", "case", "else", "in", "is", "not", "or", "then", "when"])
 _OF_QUERIES = frozenset("from group having join limit order over select union where with".split())  # noqa: SIM905
 _CALLED_BY_NAME_ALONE = frozenset(

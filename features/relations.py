@@ -22,7 +22,7 @@ REDUCTIONS: dict[str, str] = {
     "customer_days": f"""
         select customer_id, day, orders, lines, amount, discount, discounted_lines, full_price_amount, usual_amount,
                priced_amount, products, pieces, cost, day - lag(day) over (partition by customer_id order by day) as gap,
-               lag(day) over (partition by customer_id order by day desc) as next_day
+               lead(day) over (partition by customer_id order by day) as next_day
         from (
             select t.customer_id, t.day,
                    case when count(t.order_id) = 0 then 1 else count(distinct t.order_id) end as orders,

@@ -28,6 +28,12 @@ def vector_query(catalog: Catalog) -> str:
     ]
     columns, joins = [f"s.{name}" for name in KEYS], []
     # few columns first: what is joined early passes through every later join
+    if attributes:
+        joins.append("left join customers as a on a.customer_id = s.customer_id")
+        columns += [f"a.{f.sql} as {f.name}" for f in attributes]
+    if numbers := reference_numbers(catalog):
+        joins.append(f"cross join {NUMBERS} as p")
+        columns += [f"p.{name}" for name in numbers]
     for relation, features in sorted(by_relation.items(), key=lambda item: len(item[1])):
         aggregates = ", ".join(f"{f.sql} as {f.name}" for f in features)
         parts.append(
@@ -39,12 +45,6 @@ def vector_query(catalog: Catalog) -> str:
             f" on {relation}.cutoff = s.cutoff and {relation}.customer_id = s.customer_id"
         )
         columns += [_column(f, f"{relation}.{f.name}") for f in features]
-    if attributes:
-        joins.append("left join customers as a on a.customer_id = s.customer_id")
-        columns += [f"a.{f.sql} as {f.name}" for f in attributes]
-    if numbers := reference_numbers(catalog):
-        joins.append(f"cross join {NUMBERS} as p")
-        columns += [f"p.{name}" for name in numbers]
     parts.append(f"gathered as (select {', '.join(columns)} from spine as s {' '.join(joins)})")
     source, last = "gathered", {name: name for name in catalog.names}
     for depth, level in enumerate(levels := _levels(expressions)):
