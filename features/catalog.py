@@ -193,6 +193,17 @@ class Catalog:
             reductions["given_rows"], relations["given"] = _given_rows(given)
         return Catalog(tuple(kept.values()), reductions, relations).naming(kept)
 
+    def with_drivers(self, drivers: Mapping[str, str]) -> Catalog:
+        """The catalog with other drivers, and with them roles, for some features; what is protected stays so."""
+        return replace(
+            self,
+            features=tuple(
+                replace(f, driver=drivers[f.name], role=f.role if f.role == "protected" else DRIVERS[drivers[f.name]].role)
+                if f.name in drivers else f
+                for f in self.features
+            ),
+        )  # fmt: skip
+
     def naming(self, names: Iterable[str]) -> Catalog:
         """The features of these names and those that their SQL names, with the reductions and relations they read."""
         every = self.by_name
@@ -237,7 +248,7 @@ def _named(feature: Feature) -> set[str]:
 
 PROTECTED_WORDS = frozenset(
     """age ages aged gender sex ethnicity ethnic race racial religion religious nationality marital disability disabled
-    birth birthday birthdate birthyear dob""".split()  # noqa: SIM905 - a table of words reads better than a list
+    birth birthday birthdate birthyear dob senior""".split()  # noqa: SIM905 - a table of words reads better than a list
 )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from features.refusal import Refusal
 
@@ -47,8 +46,36 @@ _NO_CALLS = frozenset(  # words of SQL that a parenthesis may follow
 )
 _TOKEN = re.compile(r"\s+|'(?:[^']|'')*'|[^\W\d]\w*|\d+(?![\w.])|<=|>=|<>|!=|-(?!-)|[+*(),.<>=]")
 _WRITES = frozenset("delete insert into merge returning update".split())  # noqa: SIM905
+_OF_QUERIES = frozenset("from group having join limit order over select union where window with".split())  # noqa: SIM905
+_CALLED_BY_NAME_ALONE = frozenset(
+    """current_catalog current_date current_role current_schema current_time current_timestamp current_user localtime
+    localtimestamp session_user user""".split()  # noqa: SIM905
+)
+_OF_WINDOWS = frozenset(["lag", "lead", "row_number"])
 _FRACTION = re.compile(r"\d*\.\d+|\d+\w+")
 _MEND = {"/": "Divide with ratio(a, b).", "%": "Use mod(a, b).", "0.5": "Write ratio(1, 2) in the place of 0.5."}
+
+
+class NotPortableError(ValueError):
+    """What was found in a text of SQL that not every engine says, and how to say it instead, where that is known."""
+
+    def __init__(self, found: str, mend: str | None = None) -> None:
+        super().__init__(found)
+        self.found = found
+        self.mend = mend or _MEND.get(found)
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """What a text may hold: the functions it may call, and the words and signs it may not say."""
+
+    functions: frozenset[str]
+    forbidden: frozenset[str]
+
+
+QUERY = Grammar(FUNCTIONS, _WRITES)
+EXPRESSION = Grammar(FUNCTIONS - _OF_WINDOWS, _WRITES | _OF_QUERIES | _CALLED_BY_NAME_ALONE | {"."})
+"""One value over the columns of one relation, which nothing else can be read from or asked of the server with."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +112,26 @@ class Dialect:
         Refusal
             HF104 where the SQL holds anything but portable functions, whole numbers, texts, names and operators.
         """
-        return ",".join(_Speech(self, sql, what, names or {}).arguments(end=""))
+        try:
+            return ",".join(_Speech(self, sql, names or {}, QUERY).arguments(end=""))
+        except NotPortableError as error:
+            raise Refusal(
+                "HF104", f'engine = "{self.engine}" cannot run the SQL of {what}: {error.found} is not portable.',
+                error.mend
+                or f'Use {", ".join(sorted(FUNCTIONS))} over names and whole numbers, or engine = "duckdb".',
+            ) from None  # fmt: skip
+
+
+def require_expression(sql: str) -> None:
+    """Raise NotPortableError unless the SQL is one EXPRESSION, whole in itself: what it opens, it closes."""
+    _Speech(_AS_IT_IS, sql, {}, EXPRESSION).arguments(end="")
 
 
 class _Speech:
     """One walk over the tokens of a text."""
 
-    def __init__(self, dialect: Dialect, sql: str, what: str, names: Mapping[str, str]) -> None:
-        self._dialect, self._what, self._names = dialect, what, names
+    def __init__(self, dialect: Dialect, sql: str, names: Mapping[str, str], grammar: Grammar) -> None:
+        self._dialect, self._names, self._grammar = dialect, names, grammar
         self._tokens = self._split(sql)
         self._at = 0
 
@@ -102,7 +141,7 @@ class _Speech:
             token = _TOKEN.match(sql, at)
             if token is None:
                 fraction = _FRACTION.match(sql, at)
-                self._refuse(fraction.group() if fraction else sql[at], _MEND["0.5"] if fraction else None)
+                raise NotPortableError(fraction.group() if fraction else sql[at], _MEND["0.5"] if fraction else None)
             tokens.append(token.group())
             at = token.end()
         return tokens
@@ -116,7 +155,9 @@ class _Speech:
             if token.isspace():
                 found[-1] += " "
                 continue
-            if token == ")" and end:
+            if token == ")":
+                if not end:
+                    raise NotPortableError("a parenthesis that nothing has opened")
                 return found
             if token == ",":
                 found.append("")
@@ -124,13 +165,13 @@ class _Speech:
                 found[-1] += self._parenthesis(caller)
             elif token[0] == "'":
                 found[-1] += self._dialect.text(token[1:-1].replace("''", "'"))
-            elif token.lower() in _WRITES:
-                self._refuse(token)
+            elif token.lower() in self._grammar.forbidden:
+                raise NotPortableError(token)
             elif not self._is_call(token):
                 found[-1] += self._names.get(token, token.lower())
             caller = token.lower()
         if end:
-            self._refuse("an open parenthesis")
+            raise NotPortableError("an open parenthesis")
         return found
 
     def _is_call(self, token: str) -> bool:
@@ -138,8 +179,8 @@ class _Speech:
         following = next((other for other in self._tokens[self._at : self._at + 2] if not other.isspace()), "")
         if following != "(" or not token.isidentifier() or token.lower() in _NO_CALLS:
             return False
-        if token.lower() not in FUNCTIONS:
-            self._refuse(f"{token}(...)")
+        if token.lower() not in self._grammar.functions:
+            raise NotPortableError(f"{token}(...)")
         return True
 
     def _parenthesis(self, caller: str) -> str:
@@ -153,18 +194,11 @@ class _Speech:
         if caller == "cast":
             value, _, kind = inner.rpartition(" as ")
             if kind.strip() not in TYPES:
-                self._refuse(f"cast({inner})")
+                raise NotPortableError(f"cast({inner})")
             return f"cast({value} as {self._dialect.types[kind.strip()]})"
         if caller in self._dialect.calls:
             return self._dialect.calls[caller](inner)
         return f"{caller if caller in FUNCTIONS else ''}({inner})"
-
-    def _refuse(self, found: str, mend: str | None = None) -> NoReturn:
-        raise Refusal(
-            "HF104", f'engine = "{self._dialect.engine}" cannot run the SQL of {self._what}: {found} is not portable.',
-            mend or _MEND.get(found)
-            or f'Use {", ".join(sorted(FUNCTIONS))} over names and whole numbers, or engine = "duckdb".',
-        )  # fmt: skip
 
 
 def _nulls_last(window: list[str]) -> list[str]:
@@ -175,6 +209,10 @@ def _nulls_last(window: list[str]) -> list[str]:
         key, frame, rest = part.partition(" rows ")
         said.append(f"{key.rstrip()} nulls last{frame}{rest}" if ordered and "nulls" not in key else part)
     return said
+
+
+def _quoted(held: str) -> str:
+    return "'" + held.replace("'", "''") + "'"
 
 
 def _clamped_exp(exponent: str) -> str:
@@ -197,10 +235,12 @@ SPARK = Dialect(
 # underflows, which is 0 to everyone else.
 POSTGRES = Dialect(
     "postgres", {**{name: name for name in TYPES}, "double": "double precision"},
-    text=lambda held: "'" + held.replace("'", "''") + "'",
+    text=_quoted,
     calls={
         "exp": _clamped_exp,
         "ln": lambda argument: f"ln(cast({argument} as double precision))",
         "sqrt": lambda argument: f"sqrt(cast({argument} as double precision))",
     },
 )  # fmt: skip
+
+_AS_IT_IS = Dialect("duckdb", {name: name for name in TYPES}, text=_quoted)

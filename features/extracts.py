@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from features.copied_rows import CopiedRows
 from features.locations import Location
+from features.on_postgres import opened
 from features.on_spark import spark_session
 from features.refusal import Refusal
 from features.sources import connect, escaped, parquet
@@ -79,38 +80,38 @@ def digest(folder: Path) -> str:
 def _connected(name: str, variable: str, environment: Mapping[str, str]) -> Iterator[psycopg.Connection]:
     try:
         import psycopg
-        from psycopg.conninfo import conninfo_to_dict, make_conninfo
     except ImportError:
         raise Refusal(
             "HF221", f"files.{name} lies in PostgreSQL, and the package psycopg is not installed.",
             "Install the extra `postgres`: pip install 'holdfast[postgres]'.",
         ) from None  # fmt: skip
+    mend = f"Set {variable} to the server's address: postgresql://user:password@host/database."
     if not environment.get(variable):
-        raise Refusal(
-            "HF222", f"files.{name}: the environment variable {variable} is not set.",
-            f"Set {variable} to the server's address: postgresql://user:password@host/database.",
-        )  # fmt: skip
+        raise Refusal("HF222", f"files.{name}: the environment variable {variable} is not set.", mend)
     try:
-        given = conninfo_to_dict(environment[variable])
-    except psycopg.Error:  # whose words may repeat the password
+        connection = opened(environment[variable])
+    except ValueError:
         raise Refusal(
-            "HF222", f"files.{name}: the environment variable {variable} holds no address of PostgreSQL.",
-            f"Set {variable} to the server's address: postgresql://user:password@host/database.",
-        ) from None  # fmt: skip
-    given = {"connect_timeout": 10, "application_name": "holdfast", **given, "client_encoding": "utf8"}
-    try:
-        connection = psycopg.connect(make_conninfo("", **given))
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        for setting in _SESSION:
-            connection.execute(setting)
+            "HF222", f"files.{name}: the environment variable {variable} holds no address of PostgreSQL.", mend
+        ) from None
     except psycopg.Error as error:
-        raise Refusal(
-            "HF222", f"files.{name}: the server that {variable} names cannot be reached: {_first_line(error)}.",
-            f"See whether it runs, and whether {variable} is right.",
-        ) from None  # fmt: skip
+        raise _unreachable(name, variable, error) from None
     with connection:
+        try:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            for setting in _SESSION:
+                connection.execute(setting)
+        except psycopg.Error as error:
+            raise _unreachable(name, variable, error) from None
         yield connection
+
+
+def _unreachable(name: str, variable: str, error: Exception) -> Refusal:
+    return Refusal(
+        "HF222", f"files.{name}: the server that {variable} names cannot be reached: {_first_line(error)}.",
+        f"See whether it runs, and whether {variable} is right.",
+    )  # fmt: skip
 
 
 def _from_postgres(connection: psycopg.Connection, name: str, table: str, file: Path) -> None:

@@ -82,6 +82,29 @@ def vector_batches(
             yield _read(rows, asked)
 
 
+def opened(address: str) -> psycopg.Connection:
+    """A connection to a server of PostgreSQL; its rows are UTF-8, and 10 seconds are long enough to answer.
+
+    Raises
+    ------
+    ImportError
+        Without psycopg.
+    ValueError
+        For what is no address. It says nothing of it, since the driver's own words repeat the password.
+    psycopg.Error
+        Where the server cannot be reached.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    try:
+        given = conninfo_to_dict(address)
+    except psycopg.Error:
+        raise ValueError("no address of PostgreSQL") from None
+    wanted = {"connect_timeout": 10, "application_name": "holdfast", **given, "client_encoding": "utf8"}
+    return psycopg.connect(make_conninfo("", **wanted))
+
+
 @contextmanager
 def _connected(url: str | None) -> Iterator[psycopg.Connection]:
     """A transaction that is always rolled back; whatever goes wrong in it is a refusal."""
@@ -91,15 +114,15 @@ def _connected(url: str | None) -> Iterator[psycopg.Connection]:
         raise Refusal(
             "HF107", 'engine = "postgres" needs the package psycopg.', "Install the extra `postgres`."
         ) from None
+    address = "Name a database in HOLDFAST_POSTGRES_URL: postgresql://user@host/database."
     if not url:
-        raise Refusal(
-            "HF107", 'engine = "postgres" needs a server to compute on.',
-            "Name a database in HOLDFAST_POSTGRES_URL: postgresql://user@host/database.",
-        )  # fmt: skip
+        raise Refusal("HF107", 'engine = "postgres" needs a server to compute on.', address)
     try:
-        with psycopg.connect(
-            url, client_encoding="utf8", application_name="holdfast", connect_timeout=10
-        ) as connection:
+        try:
+            connection = opened(url)
+        except ValueError:
+            raise Refusal("HF107", "HOLDFAST_POSTGRES_URL holds no address of PostgreSQL.", address) from None
+        with connection:
             try:
                 yield connection
             finally:

@@ -80,7 +80,7 @@ def vectors_on_spark(
     Raises
     ------
     Refusal
-        HF104 for SQL that is not portable; HF206 for a cut-off of which nothing is known.
+        HF104 for SQL that is not portable; HF107 where Spark breaks off; HF206 for a cut-off of which nothing is known.
     """
     from pyspark.sql import Observation
     from pyspark.sql.functions import count, lit
@@ -88,7 +88,7 @@ def vectors_on_spark(
     for cutoff in cutoffs:
         checked.require_known(cutoff)
     asked = statements(SPARK, checked, catalog, references)
-    with ExitStack() as held, written_whole(folder) as beside:
+    with refusing_what_breaks_off(), ExitStack() as held, written_whole(folder) as beside:
         for name, columns in asked.tables.items():
             held.enter_context(_view(spark, name, _table(spark, checked, name, columns)))
         rows = ", ".join(f"({day_number(cutoff)}, {memory_days})" for cutoff in cutoffs)
@@ -104,6 +104,21 @@ def vectors_on_spark(
         ordered = vectors.sortWithinPartitions("cutoff", "customer_id")
         ordered.write.partitionBy("cutoff").option("compression", "zstd").parquet(location(beside))
     return int(counted.get["rows"])
+
+
+@contextmanager
+def refusing_what_breaks_off() -> Iterator[None]:
+    """Whatever goes wrong on Spark is a refusal (HF107), in the words of its first line."""
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        raise Refusal(
+            "HF107", f"Spark breaks off: {(str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')}.",
+            "Its own words are above. Where it lacks memory or room on a disk, give it more in its spark-defaults.conf.",
+        ) from error  # fmt: skip
 
 
 def read_parquet(spark: SparkSession, path: Path) -> DataFrame:

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from features.catalog import DRIVERS, Catalog, Family, Feature, Role, Unit
 from features.checked import CheckedTables
-from features.dialects import FUNCTIONS
+from features.dialects import EXPRESSION, NotPortableError, require_expression
 from features.events import TABLES
 from features.on_duckdb import create_empty
 from features.references import VectorReferences
@@ -22,16 +22,6 @@ from features.refusal import Refusal, did_you_mean
 from features.settings import Settings, read_toml
 from features.sources import connect
 from features.vector_query import reference_numbers, vector_query
-
-_CALLED = FUNCTIONS - {"lag", "lead", "row_number"}
-_AFTER_WHICH_NO_CALL = frozenset(["and", "between", "case", "else", "in", "is", "not", "or", "then", "when"])
-_OF_QUERIES = frozenset("from group having join limit order over select union where with".split())  # noqa: SIM905
-_CALLED_BY_NAME_ALONE = frozenset(
-    """current_catalog current_date current_role current_schema current_time current_timestamp current_user localtime
-    localtimestamp session_user user""".split()  # noqa: SIM905
-)
-_PARTS = re.compile(r"\s+|'(?:[^']|'')*'|[a-z_]\w*|\d+(?![\w.])|<=|>=|<>|-(?!-)|[+*(),<>=]", re.IGNORECASE)
-_MENDS = {"/": "Divide with ratio(a, b).", "%": "Use mod(a, b).", ".": "Write ratio(1, 2) in the place of 0.5."}
 
 
 class OwnName(Settings):
@@ -147,33 +137,12 @@ def _tables_read(catalog: Catalog, relation: str) -> Iterator[str]:
 
 
 def _require_portable(path: Path, row: OwnFeature) -> None:
-    """Names, whole numbers, texts, operators and the portable functions; in one piece, since parentheses close."""
-    sql = row.sql.replace("{w}", "1") if row.windows else row.sql
-    parts: list[str] = []
-    at = depth = 0
-    while at < len(sql):
-        match = _PARTS.match(sql, at)
-        if match is None:
-            found = "." if re.match(r"\d*\.\d|\d+\w", sql[at:]) else sql[at]
-            told = "a decimal number" if found == "." else f"{found!r}"
-            _refuse(path, row.name, f"sql has {told}, which is not portable", _MENDS.get(found, _may_use()))
-        at = match.end()
-        if not match.group().isspace():
-            parts.append(match.group().lower())
-    for part, following in zip(parts, [*parts[1:], ""], strict=True):
-        depth += {"(": 1, ")": -1}.get(part, 0)
-        if depth < 0:
-            break
-        if part in _OF_QUERIES | _CALLED_BY_NAME_ALONE:
-            _refuse(path, row.name, f"sql says {part!r}; a feature is one expression over its relation", _may_use())
-        if following == "(" and part.isidentifier() and part not in {*_CALLED, *_AFTER_WHICH_NO_CALL}:
-            _refuse(path, row.name, f"sql calls {part}(...), which is not portable", _may_use())
-    if depth:
-        _refuse(path, row.name, "a parenthesis of sql is open", "Close it.")
-
-
-def _may_use() -> str:
-    return f"Use {', '.join(sorted(_CALLED))} over columns, whole numbers and 'texts'."
+    try:
+        require_expression(row.sql.replace("{w}", "1") if row.windows else row.sql)
+    except NotPortableError as error:
+        mend = f"Use {', '.join(sorted(EXPRESSION.functions))} over columns, whole numbers and 'texts'."
+        what = f"sql holds {error.found}; a feature is one portable expression over its relation"
+        _refuse(path, row.name, what, error.mend or mend)
 
 
 def _require_names(path: Path, features: list[Feature], catalog: Catalog) -> None:

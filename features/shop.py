@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
+from features.catalog import DRIVERS
 from features.events import CURRENCY, TABLES
 from features.settings import Settings, read_toml
 
@@ -29,11 +30,14 @@ class TableSource(Settings):
     ----------
     time_zone
         Of its timestamps that name none; without it, the shop's.
+    drivers
+        By attribute what it means to a marketer, of the catalog's drivers; what is not named here cannot be acted on.
     """
 
     source: str = Field(alias="from")
     columns: dict[str, str]
     attributes: dict[str, str] = Field(default_factory=dict)
+    drivers: dict[str, str] = Field(default_factory=dict)
     time_zone: str | None = None
     duplicates: Literal["quarantine", "keep"] | None = None
     max_bad_share: float = Field(0.2, ge=0, le=1)
@@ -42,6 +46,15 @@ class TableSource(Settings):
     @classmethod
     def _zone_exists(cls, zone: str | None) -> str | None:
         return None if zone is None else _zone(zone)
+
+    @model_validator(mode="after")
+    def _drivers_are_known(self) -> TableSource:
+        for attribute, driver in self.drivers.items():
+            if attribute not in self.attributes:
+                raise ValueError(f"there is a driver for {attribute!r}, which is none of the table's attributes")
+            if driver not in DRIVERS:
+                raise ValueError(f"unknown driver {driver!r} of {attribute!r}; known: {', '.join(DRIVERS)}")
+        return self
 
 
 class Shop(Settings):

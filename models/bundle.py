@@ -32,6 +32,8 @@ from features.refusal import Refusal
 from features.store import Store
 from features.vectors import vectors
 from models.churn import ChurnModel
+from models.definition import ChurnDefinition
+from models.habits import ValueColumn
 from models.lifetime import LifetimeModel
 from models.relationship import Relationship
 from models.segments import Segmenter
@@ -40,15 +42,6 @@ FORMAT = 2
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ChurnDefinition:
-    """What is predicted: no purchase within the horizon, of customers active shortly before."""
-
-    kind: str
-    horizon_days: int
-    active_within_days: int
 
 
 @dataclass(frozen=True)
@@ -98,6 +91,7 @@ class Bundle:
     relationship: Relationship
     lifetime: LifetimeModel
     references: References
+    value: ValueColumn = field(default_factory=ValueColumn)
     vector_references: VectorReferences | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
     id: str = "churn/unregistered"
@@ -126,6 +120,7 @@ class Bundle:
             "segmenter": self.segmenter.as_dict(),
             "relationship": self.relationship.as_dict(),
             "lifetime": self.lifetime.as_dict(),
+            "value": asdict(self.value),
             "references": asdict(self.references),
             "golden": self._golden(),
         }
@@ -194,6 +189,7 @@ def _verified(
         segmenter=Segmenter.from_dict(content["segmenter"]),
         relationship=Relationship.from_dict(content["relationship"]),
         lifetime=LifetimeModel(**content["lifetime"]),
+        value=ValueColumn(**content.get("value", {})),
         references=References(
             content["references"]["typical"],
             tuple(content["references"]["probability_quantiles"]),

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from models.ledger import Ledger, dossiers, score_runs, scores
+from models.runs import WAS_COMPARED
 
 
 def dossier(
@@ -54,7 +55,7 @@ def past_scores(ledger: Ledger, numbers: Sequence[int], customer_id: str) -> lis
     query = (
         sa.select(
             score_runs.c.cutoff, score_runs.c.bundle, scores.c.eligible, scores.c.churn_probability, scores.c.band,
-            scores.c.action, scores.c.arm, scores.c.churned,
+            scores.c.action, scores.c.arm, sa.case((WAS_COMPARED, scores.c.churned)).label("churned"),
         )
         .join(score_runs, score_runs.c.run_id == scores.c.run_id)
         .where(scores.c.run_id.in_(numbers), scores.c.customer_id == customer_id)

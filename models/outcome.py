@@ -1,9 +1,16 @@
-"""What became of a score run: churn as it was expected and as it came, once the labels have matured."""
+"""What became of a score run: churn as it was expected and as it came, once the labels have matured.
+
+It is written in short transactions, so that nobody waits for the ledger meanwhile, and is there whole or not at all:
+the run is claimed, its customers get their labels, and the last transaction puts the outcome in the claim's place.
+While there is a claim, or none, the run counts as not compared.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from math import sqrt
@@ -13,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from features.refusal import Refusal
 from models.ledger import Ledger, score_runs, scores
-from models.runs import ScoreRun
+from models.runs import CLAIM, WAS_COMPARED, ScoreRun, read_outcome
 
 Floats = npt.NDArray[np.float64]
 BANDS = ("low", "medium", "high")
@@ -144,9 +152,13 @@ def wilson(churners: int, customers: int) -> tuple[float, float]:
 
 
 _NAMED = ("shop", "bundle", "cutoff", "scored_at", "customers", "eligible", "language", "currency", "matures_on")
+_IS_NOT_COMPARED = (
+    score_runs.c.state == "complete",
+    ~WAS_COMPARED,
+)
 _NOT_COMPARED = (
     sa.select(*(score_runs.c[name] for name in _NAMED), score_runs.c.run_id.label("number"))
-    .where(score_runs.c.state == "complete", score_runs.c.outcome.is_(None))
+    .where(*_IS_NOT_COMPARED)
     .order_by(score_runs.c.cutoff, score_runs.c.run_id)
 )
 
@@ -172,37 +184,116 @@ def expected_of(ledger: Ledger, number: int) -> Expected:
 
 
 def write_outcome(ledger: Ledger, number: int, churned: Mapping[str, bool], found: RunOutcome) -> bool:
-    """Write what became of a run and of each of its customers, in one transaction; False where that was done before.
+    """Write what became of a run and of each of its customers; False where another has done it, or goes on with it.
 
-    A run that another has superseded meanwhile is left as it is, too.
+    Of two who write at once the one that began later does. A run that was superseded meanwhile is left as it is.
 
     Parameters
     ----------
     churned
         By customer id, those whose label is known.
     """
-    text = json.dumps(found.as_dict(), allow_nan=False)
-    run_row = sa.update(score_runs).where(score_runs.c.run_id == number, score_runs.c.outcome.is_(None))
-    customer_row = (
-        sa.update(scores)
-        .where(scores.c.run_id == number, scores.c.customer_id == sa.bindparam("customer"))
-        .values(churned=sa.bindparam("label"))
-    )
-    labels = sorted(churned.items())  # as their rows lie, for half the time
-    with ledger.writing() as connection:
-        row = connection.execute(_NOT_COMPARED.where(score_runs.c.run_id == number)).first()
-        if row is None or not connection.execute(run_row.values(outcome=text)).rowcount:
-            return False
-        for start in range(0, len(labels), _CHUNK):
-            chunk = labels[start : start + _CHUNK]
-            connection.execute(customer_row, [{"customer": customer, "label": label} for customer, label in chunk])
-        of_all = {"customers": found.everyone.customers, "churners": found.everyone.churners}
-        ledger.note(connection, "holdfast", "compare", run=ScoreRun(**row._mapping).name, **of_all)
+    claim = f'{CLAIM}: "{secrets.token_hex(16)}"}}'
+    claimed = _Claimed(ledger, number, claim)
+    if not claimed.begin():
+        return False
+    try:
+        claimed.label(churned)
+        claimed.end(found)
+    except _LostError:
+        return False
+    except BaseException:
+        with contextlib.suppress(Refusal, _LostError):  # what cannot be taken back now, the next one writes over
+            claimed.give_up()
+        raise
     return True
+
+
+class _LostError(Exception):
+    """Another has claimed the run, or a new one has superseded it."""
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    """The writing of one outcome; every transaction first sees that the claim still stands."""
+
+    ledger: Ledger
+    number: int
+    claim: str
+
+    def begin(self) -> bool:
+        """Claim the run; False where it is compared already, or gone. Labels that another has left are taken back."""
+        row = score_runs.c.run_id == self.number
+        with self.ledger.writing() as connection:
+            before = connection.execute(
+                sa.select(score_runs.c.outcome).where(row, *_IS_NOT_COMPARED).with_for_update(key_share=True)
+            ).first()
+            if before is None:
+                return False
+            connection.execute(sa.update(score_runs).where(row).values(outcome=self.claim))
+        if before.outcome is not None:
+            with contextlib.suppress(_LostError):
+                self._take_back()
+        return True
+
+    def label(self, churned: Mapping[str, bool]) -> None:
+        """Write the labels that are known, a block at a time."""
+        customer_row = (
+            sa.update(scores)
+            .where(scores.c.run_id == self.number, scores.c.customer_id == sa.bindparam("customer"))
+            .values(churned=sa.bindparam("label"))
+        )
+        labels = sorted(churned.items())  # as their rows lie, for half the time
+        for start in range(0, len(labels), _CHUNK):
+            rows = [{"customer": customer, "label": label} for customer, label in labels[start : start + _CHUNK]]
+            with self._writing() as connection:
+                connection.execute(customer_row, rows)
+
+    def end(self, found: RunOutcome) -> None:
+        """Put the outcome in the claim's place, and a line into the audit."""
+        text = json.dumps(found.as_dict(), allow_nan=False)
+        of_all = {"customers": found.everyone.customers, "churners": found.everyone.churners}
+        with self._writing() as connection:
+            row = connection.execute(_NOT_COMPARED.where(score_runs.c.run_id == self.number)).one()
+            connection.execute(sa.update(score_runs).where(score_runs.c.run_id == self.number).values(outcome=text))
+            self.ledger.note(connection, "holdfast", "compare", run=ScoreRun(**row._mapping).name, **of_all)
+
+    def give_up(self) -> None:
+        """Take back the labels, then the claim."""
+        self._take_back()
+        with self._writing() as connection:
+            connection.execute(sa.update(score_runs).where(score_runs.c.run_id == self.number).values(outcome=None))
+
+    def _take_back(self) -> None:
+        of_run, last = scores.c.run_id == self.number, ""
+        ids = sa.select(scores.c.customer_id).where(of_run).order_by(scores.c.customer_id)
+        while True:
+            with self.ledger.reading() as connection:
+                block = connection.execute(ids.where(scores.c.customer_id > last).limit(_CHUNK)).scalars().all()
+            if not block:
+                return
+            between = (scores.c.customer_id > last, scores.c.customer_id <= block[-1], scores.c.churned.is_not(None))
+            with self._writing() as connection:
+                connection.execute(sa.update(scores).where(of_run, *between).values(churned=None))
+            last = block[-1]
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        mine = (
+            score_runs.c.run_id == self.number,
+            score_runs.c.state == "complete",
+            score_runs.c.outcome == self.claim,
+        )
+        with self.ledger.writing() as connection:
+            held = sa.select(score_runs.c.run_id).where(*mine).with_for_update(key_share=True)
+            if connection.execute(held).first() is None:
+                raise _LostError
+            yield connection
 
 
 def outcome_of(ledger: Ledger, number: int) -> RunOutcome | None:
     """What became of a run, or None while nobody has compared it."""
     with ledger.reading() as connection:
         text = connection.execute(sa.select(score_runs.c.outcome).where(score_runs.c.run_id == number)).scalar()
-    return RunOutcome.from_dict(json.loads(text)) if text else None
+    found = read_outcome(text)
+    return RunOutcome.from_dict(found) if found else None

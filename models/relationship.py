@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.habits import COLUMNS, MARGIN, USUAL
+
 Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.str_]
 
@@ -20,20 +22,11 @@ STATES = ("prospect", "first_time", "repeat", "loyal", "won_back", "lost")
 STAGES = ("acquisition", "growth", "maturity", "decline")
 QUADRANTS = ("lead", "iron", "gold", "jade")
 TIERS = ("small", "ordinary", "key", "key_top")
-COLUMNS = (
-    "days_since_last_purchase", "days_since_first_purchase", "last_gap_days", "purchase_days_182d",
-    "active_weeks_91d", "spend_91d", "spend_182d", "spend_trend_56d_182d", "usual_spend_per_28d",
-)  # fmt: skip
-"""The vector's columns these words are made of."""
-
-
-MARGIN = "usual_margin_per_28d"
-"""Of these columns the one that only shops have which know their costs."""
 
 
 def worth(columns: Mapping[str, Floats]) -> Floats:
     """What a customer usually brings in 28 days: margin where cost is known, else spend. The risk has no part in it."""
-    return np.nan_to_num(columns.get(MARGIN, columns["usual_spend_per_28d"]))
+    return np.nan_to_num(columns[MARGIN] if MARGIN in columns else columns[USUAL])
 
 
 @dataclass(frozen=True)
@@ -68,14 +61,23 @@ class Relationship:
     tier_edges: tuple[float, float, float]
 
     def words(self, columns: Mapping[str, Floats], has_bought: npt.NDArray[np.bool_]) -> dict[str, Words]:
-        """`state`, `stage`, `rfm`, `value_quadrant`, `tier`: arrays of shape (rows,)."""
-        return {
-            "state": self._state(columns, has_bought),
-            "stage": self._stage(columns),
-            "rfm": self._rfm(columns),
-            "value_quadrant": self._quadrant(columns),
-            "tier": np.array(TIERS)[np.searchsorted(self.tier_edges, worth(columns), side="right")],
-        }
+        """`state`, `stage`, `rfm`, `value_quadrant`, `tier`: arrays of shape (rows,), empty texts where nothing tells.
+
+        Parameters
+        ----------
+        columns
+            As `models.habits.habits` gives them.
+        """
+        unknown = np.full(len(has_bought), "")
+        words = dict.fromkeys(("state", "stage", "rfm", "value_quadrant", "tier"), unknown)
+        if set(COLUMNS) <= columns.keys():
+            words |= {
+                "state": self._state(columns, has_bought), "stage": self._stage(columns), "rfm": self._rfm(columns),
+                "value_quadrant": self._quadrant(columns),
+            }  # fmt: skip
+        if USUAL in columns:
+            words["tier"] = np.array(TIERS)[np.searchsorted(self.tier_edges, worth(columns), side="right")]
+        return words
 
     def _state(self, columns: Mapping[str, Floats], has_bought: npt.NDArray[np.bool_]) -> Words:
         silence = columns["days_since_last_purchase"]

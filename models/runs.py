@@ -26,6 +26,10 @@ from models.summary import Summary
 _GIVEN_UP_AFTER = timedelta(days=1)
 _SHOWN_FOR = timedelta(hours=3)  # a process that was killed does not say that its run is over
 _SWEPT_AT_ONCE = 5000
+CLAIM = '{"claim"'
+"""What the column `outcome` begins with while somebody writes what became of the run: there is no outcome yet."""
+WAS_COMPARED = score_runs.c.outcome.is_not(None) & ~score_runs.c.outcome.startswith(CLAIM)
+"""SQL: whether a run's outcome is there, and with it the labels of its scores."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +134,10 @@ def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequen
     same = (score_runs.c.shop == run.shop, score_runs.c.cutoff == run.cutoff, score_runs.c.bundle == run.bundle)
     completed = {"state": "complete", "summary": content, "customers": run.customers, "eligible": run.eligible}
     with ledger.writing() as connection:
-        # of two that end together the second waits here, and finds the first one complete
-        connection.execute(sa.select(score_runs.c.run_id).where(*same).with_for_update())
+        # of two that end together the second waits here, and finds the first one complete; all take the rows in one
+        # order, since they would else wait for each other, and by a lock that keeps nobody from adding scores
+        of_name = sa.select(score_runs.c.run_id).where(*same).order_by(score_runs.c.run_id)
+        connection.execute(of_name.with_for_update(key_share=True)).all()
         connection.execute(
             sa.update(score_runs).where(*same, score_runs.c.state == "complete").values(state="superseded")
         )
@@ -150,15 +156,13 @@ def sweep(ledger: Ledger, shop: str, now: datetime) -> None:
         score_runs.c.state == "superseded",
         (score_runs.c.state == "writing") & (score_runs.c.scored_at < now - _GIVEN_UP_AFTER),
     )
+    # One statement, which sees one moment: a run that becomes the latest between two would be taken for a former one.
+    every = sa.select(score_runs.c.run_id, score_runs.c.state, dead.label("dead")).where(score_runs.c.shop == shop)
     with ledger.reading() as connection:
-        gone = connection.execute(sa.select(score_runs.c.run_id).where(score_runs.c.shop == shop, dead)).scalars().all()
-        latest = connection.execute(_latest(shop).with_only_columns(score_runs.c.run_id)).scalar()
-        former = connection.execute(
-            sa.select(score_runs.c.run_id).where(
-                score_runs.c.shop == shop, score_runs.c.state == "complete", score_runs.c.run_id != (latest or 0)
-            )
-        ).scalars()
-        without_dossiers = [*gone, *former]
+        rows = connection.execute(_newest_first(every)).all()
+    gone = [row.run_id for row in rows if row.dead]
+    former = [row.run_id for row in rows if row.state == "complete"][1:]
+    without_dossiers = [*gone, *former]
     for number in without_dossiers:
         _delete_of(ledger, dossiers, number)
     for number in gone:
@@ -169,12 +173,13 @@ def sweep(ledger: Ledger, shop: str, now: datetime) -> None:
 
 def _delete_of(ledger: Ledger, table: sa.Table, number: int) -> None:
     some = sa.select(table.c.customer_id).where(table.c.run_id == number).limit(_SWEPT_AT_ONCE)
+    locked = some.order_by(table.c.customer_id).with_for_update()  # two who sweep at once wait for each other in turn
     while True:
         with ledger.reading() as connection:
             if connection.execute(some.limit(1)).first() is None:
                 return
         with ledger.writing() as connection:
-            connection.execute(sa.delete(table).where(table.c.run_id == number, table.c.customer_id.in_(some)))
+            connection.execute(sa.delete(table).where(table.c.run_id == number, table.c.customer_id.in_(locked)))
 
 
 def _score_row(number: int, entry: Entry) -> dict[str, Any]:
@@ -193,8 +198,8 @@ def _score_row(number: int, entry: Entry) -> dict[str, Any]:
         "percentile": -1.0 if probability is None else answer["percentile"],
         "band": answer["band"] or "",
         "segment": (answer["segment"] or {"id": ""})["id"],
-        "tier": words["tier"],
-        "value_quadrant": words["value_quadrant"],
+        "tier": words["tier"] or "",
+        "value_quadrant": words["value_quadrant"] or "",
         "lifetime_value": (answer["lifetime_value"] or {"mean": 0.0})["mean"],
         "value_at_risk": 0.0 if probability is None else round(answer["value_at_risk"], 2),
         "reason_1": drivers[0],
@@ -213,12 +218,13 @@ def _json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def _newest_first(query: sa.Select[Any]) -> sa.Select[Any]:
+    return query.order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc(), score_runs.c.run_id.desc())
+
+
 def _by_falling_cutoff(shop: str) -> sa.Select[Any]:
-    return (
-        sa.select(score_runs)
-        .where(score_runs.c.shop == shop, score_runs.c.state == "complete")
-        .order_by(score_runs.c.cutoff.desc(), score_runs.c.scored_at.desc(), score_runs.c.run_id.desc())
-    )
+    complete = (score_runs.c.shop == shop, score_runs.c.state == "complete")
+    return _newest_first(sa.select(score_runs).where(*complete))
 
 
 def _latest(shop: str) -> sa.Select[Any]:
@@ -289,9 +295,15 @@ def _run(row: sa.Row[Any]) -> ScoreRun:
     del found["state"]
     number, summary, outcome = found.pop("run_id"), json.loads(found.pop("summary")), found.pop("outcome")
     labels = summary.pop("labels", {})
-    return ScoreRun(
-        **found, labels=labels, number=number, summary=summary, outcome=json.loads(outcome) if outcome else None
-    )
+    return ScoreRun(**found, labels=labels, number=number, summary=summary, outcome=read_outcome(outcome))
+
+
+def read_outcome(text: str | None) -> dict[str, Any] | None:
+    """What the column `outcome` holds; None where the run was not compared, or is being compared."""
+    if text is None or text.startswith(CLAIM):
+        return None
+    outcome: dict[str, Any] = json.loads(text)
+    return outcome
 
 
 _ANSWER_OF = sa.select(scores.c.answer).where(

@@ -13,12 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.snapshot import day_date
-from models import relationship
 from models.bundle import Bundle
 from models.decide import Case, Decision
+from models.habits import MARGIN, USUAL, habits
 from models.reasons import Explainer, Reason
 
 Floats = npt.NDArray[np.float64]
+_WORTH_UNKNOWN = "ordinary"  # the tier to decide by
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,13 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
     ids = vectors.column("customer_id").to_pylist()
     column = {name: X[:, j] for j, name in enumerate(bundle.model.features)}
     out = np.array([customer in opted_out for customer in ids], bool)
-    eligible = (column["days_since_last_purchase"] <= bundle.definition.active_within_days) & ~out
+    eligible = bundle.definition.eligible(column) & ~out
     probability = np.full(len(ids), np.nan)
     if eligible.any():
         probability[eligible] = bundle.model.probability(X[eligible], threads)
+    known = habits(column, bundle.value)
     for_value = np.where(eligible, probability, 1.0)
-    usual = column["usual_spend_per_28d"]
+    usual = known.get(USUAL, np.zeros(len(ids)))
     value = bundle.lifetime.value(usual, for_value)
     return Scores(
         bundle=bundle,
@@ -71,11 +73,10 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         band=np.where(eligible, bundle.references.band(for_value), ""),
         lifetime_value=value,
         lost_if_gone=bundle.lifetime.lost_if_gone(usual, for_value),
-        segment=bundle.segmenter.assign(np.column_stack([column[name] for name in bundle.segmenter.features])),
-        words=bundle.relationship.words(
-            {name: column[name] for name in (*relationship.COLUMNS, relationship.MARGIN) if name in column},
-            vectors.column("has_bought").to_numpy() == 1,
+        segment=bundle.segmenter.assign(
+            X[:, [bundle.model.features.index(name) for name in bundle.segmenter.features]]
         ),
+        words=bundle.relationship.words(known, vectors.column("has_bought").to_numpy() == 1),
     )
 
 
@@ -119,7 +120,7 @@ def cases(
             opted_out=bool(scores.opted_out[i]),
             churn_probability=float(scores.churn_probability[i]),
             lost_if_gone=float(scores.lost_if_gone[i]),
-            tier=str(scores.words["tier"][i]),
+            tier=str(scores.words["tier"][i]) or _WORTH_UNKNOWN,
             days_since_last_offer=None if since is None or np.isnan(since[i]) else float(since[i]),
             reasons=reasons[i],
             channels=channels.get(scores.customer_ids[i]),
@@ -140,7 +141,7 @@ def answers(
     horizon = bundle.definition.horizon_days
     aware = scored_at if scored_at.tzinfo else scored_at.replace(tzinfo=UTC)  # the ledger keeps UTC without a zone
     moment = aware.astimezone(UTC).isoformat(timespec="seconds")
-    matures = (scores.cutoff + timedelta(days=horizon)).isoformat()
+    matures = (scores.cutoff + timedelta(days=bundle.definition.label_days)).isoformat()
     mean, low, high = scores.lifetime_value
     found = []
     for i, customer in enumerate(scores.customer_ids):
@@ -180,20 +181,22 @@ def _segment(scores: Scores, i: int, language: str) -> dict[str, str]:
 
 
 def _relationship(scores: Scores, i: int) -> dict[str, Any]:
-    """The relationship words; `unprofitable` is None where costs are unknown, `loyalty` while nothing tells its kind."""
+    """The relationship words, None where nothing tells; `unprofitable` where costs are unknown, `loyalty` always."""
     names = scores.bundle.model.features
-    margin = scores.X[i, names.index(relationship.MARGIN)] if relationship.MARGIN in names else np.nan
-    words = {name: str(scores.words[name][i]) for name in ("state", "stage", "tier", "value_quadrant", "rfm")}
+    margin = scores.X[i, names.index(MARGIN)] if MARGIN in names else np.nan
+    words = {name: str(scores.words[name][i]) or None for name in ("state", "stage", "tier", "value_quadrant", "rfm")}
     return {**words, "unprofitable": None if np.isnan(margin) else bool(margin < 0), "loyalty": None}
 
 
 def _expected_next_purchase(scores: Scores, i: int) -> str | None:
     """The last purchase plus the customer's own mean gap.
 
-    None for a first purchase, which has no gap, and where that day is no later than the cut-off: who should have bought
+    None for a first purchase, which has no gap, for who holds a contract instead, and where that day is no later than the cut-off: who should have bought
     by now is expected on no day that could be named.
     """
     names = scores.bundle.model.features
+    if "mean_gap_days" not in names or "days_since_last_purchase" not in names:
+        return None
     gap, since = (scores.X[i, names.index(name)] for name in ("mean_gap_days", "days_since_last_purchase"))
     days = 0 if np.isnan(gap) else round(gap - since)
     return (scores.cutoff + timedelta(days=days)).isoformat() if days > 0 else None

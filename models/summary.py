@@ -10,15 +10,19 @@ from models.reasons import raising
 
 RISK_BINS = 20
 """Equal bins of the churn probability, from 0 to 1."""
+AT_RISK = ("high", "medium")
+"""The bands of those of whom it is asked why they leave."""
+NO_REASON = "none"
+"""The first reason of whoever has none that tells people something."""
 
 
 class Summary:
     """Adds up answers (as models/score.py makes them); only eligible customers count.
 
-    `as_dict` gives `risk`, the customers in each of RISK_BINS; `total` and, under `by`, for each value of each facet
-    (a reason: among the three strongest), a tally: `customers`, `churners` expected (the sum of their probabilities),
-    `value_at_risk`, `lifetime_value`, and `cost` and `expected_net_value` of what is to be done, money in the shop's
-    currency.
+    `as_dict` gives `risk`, the customers in each of RISK_BINS; `total` and, under `by`, for each value of each facet a
+    tally: `customers`, `churners` expected (the sum of their probabilities), `value_at_risk`, `lifetime_value`, and
+    `cost` and `expected_net_value` of what is to be done, money in the shop's currency. A `reason` is any of the three
+    strongest; under `first_reason` whoever is AT_RISK is counted once, under the strongest or NO_REASON.
     """
 
     def __init__(self) -> None:
@@ -63,9 +67,13 @@ def _facets(answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "band", answer["band"]
     yield "segment", answer["segment"]["id"]
     for name in ("tier", "value_quadrant"):
-        yield name, words[name]
-    for reason in raising(answer):
-        yield "reason", reason["driver"]
+        if words[name]:
+            yield name, words[name]
+    reasons = [reason["driver"] for reason in raising(answer)]
+    for reason in reasons:
+        yield "reason", reason
+    if answer["band"] in AT_RISK:
+        yield "first_reason", reasons[0] if reasons else NO_REASON
     yield "action", decision["action"]
     yield "arm", decision["arm"]
     if decision["why_not"]:

@@ -25,13 +25,17 @@ TROUBLE = ("complaint", "ticket")
 
 @dataclass(frozen=True)
 class Push:
-    """A driver's push: up or down, how strong beside the strongest, in words and by its columns."""
+    """A driver's push: up or down, how strong beside the strongest, in words and by its columns.
+
+    Where it is not `telling`, `sentence` says only that nothing stands out, or that nothing is known.
+    """
 
     label: str
     up: bool
     width: float
     odds: float
     sentence: str
+    telling: bool
     lever: bool
     features: tuple[FeatureTold, ...]
 
@@ -72,10 +76,62 @@ def pushes(teller: Teller, answer: Mapping[str, Any]) -> list[Push]:
     return [
         Push(
             teller.driver(reason["driver"]), reason["push"] > 0, round(abs(reason["push"]) / most, 4),
-            math.exp(reason["push"]), teller.sentence(reason), reason["lever"], tuple(teller.features(reason)),
+            math.exp(reason["push"]), _sentence(teller, reason), reason.get("telling", True), reason["lever"],
+            tuple(teller.features(reason)) if _is_known(reason) else (),
         )
         for reason in found
     ]  # fmt: skip
+
+
+def _sentence(teller: Teller, reason: Mapping[str, Any]) -> str:
+    """What to read beside a push; a sentence about a figure that is as usual, or to the other side, would mislead."""
+    if reason.get("telling", True):
+        return teller.sentence(reason)
+    say = teller.speech.text
+    if _is_known(reason):
+        return say("No single figure stands out here; several work together.")
+    return say("Not known for this customer.")
+
+
+def _is_known(reason: Mapping[str, Any]) -> bool:
+    """Whether anything is known behind a reason: a value that is known comes first of its features."""
+    first = next(iter(reason["features"]), None)
+    return first is None or first["value"] is not None
+
+
+def rhythm(teller: Teller, answer: Mapping[str, Any], dossier: Mapping[str, Any]) -> str:
+    """When they would buy next by their own rhythm: about which day, by how much it is past, or that none can be told.
+
+    Nothing of who buys by contract.
+    """
+    say, expected = teller.speech, answer["expected_next_purchase"]
+    if expected and expected > answer["as_of"]:
+        return say.text("By their own rhythm they would buy next around %(day)s.", day=say.day(expected))
+    seen = _seen(teller, dossier)
+    if seen and not seen.keys() >= {"days_since_last_purchase", "mean_gap_days"}:
+        return ""
+    since, gap = seen.get("days_since_last_purchase"), seen.get("mean_gap_days")
+    if not expected and gap is None and (seen or answer["relationship"]["state"] == "first_time"):
+        return say.text("Bought on one day only so far: without a rhythm, no date can be told for the next purchase.")
+    if since is None or gap is None or teller.explainer is None:
+        if expected:
+            return say.text("By their own rhythm they are overdue: they would have bought again by now.")
+        return say.text("No date can be told for the next purchase.")
+    spoken = {"since": teller.explainer.spoken(since, "days"), "gap": teller.explainer.spoken(gap, "days")}
+    days = round(since - gap)
+    if days < 1:
+        return say.text("Due about now: last bought %(since)s ago, on average every %(gap)s.", **spoken)
+    return say.plural(
+        "Overdue by %(count)s day: last bought %(since)s ago, on average every %(gap)s.",
+        "Overdue by %(count)s days: last bought %(since)s ago, on average every %(gap)s.", days, **spoken,
+    )  # fmt: skip
+
+
+def _seen(teller: Teller, dossier: Mapping[str, Any]) -> dict[str, float | None]:
+    """What the model saw of a customer by column name; nothing where the bundle or the vector is gone."""
+    if teller.bundle is None or not dossier.get("vector"):
+        return {}
+    return dict(zip(teller.bundle.catalog.names, dossier["vector"], strict=True))
 
 
 def usual_probability(answer: Mapping[str, Any]) -> float | None:
@@ -89,9 +145,12 @@ def facts(teller: Teller, answer: Mapping[str, Any]) -> list[Fact]:
     if not words:
         return []
     say = teller.speech.text
-    label, meaning = FIELDS["segment"]
-    found = [Fact(say(label), teller.segment(answer), say(meaning))]
+    # a segment's name reads like a person's description, but tells of a group
+    _, meaning = FIELDS["segment"]
+    found = [Fact(say("Belongs to segment"), teller.segment(answer), say(meaning))]
     for name, known in (("tier", TIERS), ("value_quadrant", QUADRANTS), ("state", STATES), ("stage", STAGES)):
+        if words[name] is None:
+            continue
         word, meaning = known.get(words[name], (words[name], ""))
         found.append(Fact(say(FIELDS[name][0]), say(word), say(meaning) if meaning else ""))
     if words.get("unprofitable"):
@@ -123,7 +182,9 @@ def history(teller: Teller, past: Sequence[Mapping[str, Any]]) -> Lines | None:
         Tick(at, say.short_day(score["cutoff"]))
         for (at, _, _), score in zip(points[::every], known[::every], strict=True)
     ]
-    return lines([("expected", points)], across, top, [Tick(top * k / 2, say.percent(top * k / 2)) for k in range(3)])
+    digits = 1 if top < 0.1 else 0  # half of 5 % is not 2 %
+    up = [Tick(top * k / 2, say.percent(top * k / 2, digits)) for k in range(3)]
+    return lines([("expected", points)], across, top, up)
 
 
 def events(teller: Teller, dossier: Mapping[str, Any], past: Sequence[Mapping[str, Any]]) -> list[Event]:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from pydantic import Field
 from starlette.datastructures import QueryParams
 
-from models.churn_list import LONGEST_TOKEN, ListPage, ListQuery
+from models.churn_list import LONGEST_TOKEN, SORTS, ListPage, ListQuery
 from models.reasons import raising
 from serving.addresses import customer_address
 from serving.messages import AnyOf, ChurnListQuery, Named
@@ -26,12 +26,26 @@ FORMATS = ("html", "csv", "xlsx", "json")
 LEADING = ("band", "tier", "action")
 FILTERED = ("band", "tier", "segment", "value_quadrant", "reason", "action", "arm")
 LIMITS = (25, 50, 100, 200)
+FIRST_ORDER = "value_at_risk"
+"""By risk alone those would come first who are all but certain to leave and whose leaving costs nothing."""
+ORDERS: Mapping[str, tuple[str, str]] = {
+    "value_at_risk": (
+        N_("Most value at risk first: what leaving would cost, weighed by how likely it is."),
+        N_("Least value at risk first."),
+    ),
+    "churn_probability": (N_("Highest churn risk first."), N_("Lowest churn risk first.")),
+    "expected_net_value": (N_("Highest expected net value first."), N_("Lowest expected net value first.")),
+    "lifetime_value": (N_("Highest lifetime value first."), N_("Lowest lifetime value first.")),
+    "customer_id": (N_("By customer id."), N_("By customer id, from the last one on.")),
+}
+"""What the list's orders are called, forwards and the other way round, the first one first."""
 Column = Literal[COLUMNS]  # type: ignore[valid-type]
 
 
 class PageQuery(ChurnListQuery):
     """The churn list's parameters on the page: those of the API, and what only people need."""
 
+    sort: Literal[SORTS] = FIRST_ORDER  # type: ignore[valid-type]
     q: Named = Field("", max_length=256)
     limit: int = Field(LIMITS[0], ge=1, le=LIMITS[-1])
     reverse: bool = False
@@ -42,6 +56,11 @@ class PageQuery(ChurnListQuery):
     def asked(self) -> ListQuery:
         """The question to the ledger."""
         return ListQuery(self.filters(), self.sort, self.q.strip(), self.reverse)
+
+    @property
+    def order(self) -> str:
+        """What the order is called."""
+        return ORDERS[self.sort][self.reverse]
 
     def address(self, **changes: Any) -> str:
         """The list's address with these parameters changed; where a page began is forgotten."""
@@ -58,7 +77,8 @@ def page_query(given: QueryParams) -> PageQuery:
 VIEWS = (
     (N_("Everyone"), page_query(QueryParams())),
     (N_("To contact now"), page_query(QueryParams("arm=treat&sort=expected_net_value"))),
-    (N_("Most at stake"), page_query(QueryParams("sort=value_at_risk"))),
+    (N_("Most at stake"), page_query(QueryParams("band=high&band=medium"))),
+    (N_("Most likely to leave"), page_query(QueryParams("sort=churn_probability"))),
     (N_("Key customers at high risk"), page_query(QueryParams("band=high&tier=key_top&tier=key"))),
     (N_("Left alone for comparison"), page_query(QueryParams("arm=control"))),
 )
@@ -131,8 +151,10 @@ def _ordered(name: str, counts: Mapping[str, int], chosen: Sequence[str]) -> lis
     return [*known, *(value for value in chosen if value not in counts)]
 
 
-def called(teller: Teller, name: str, value: str) -> str:
-    """What a filter's value is called."""
+def called(teller: Teller, name: str, value: str | None) -> str:
+    """What a filter's value is called; nothing where it is not known."""
+    if value is None:
+        return ""
     if name in FACETS and value in FACETS[name]:
         return teller.speech.text(FACETS[name][value][0])
     match name:

@@ -54,7 +54,7 @@ class LiveScorer:
         if values is None:
             raise Refusal(
                 "HF609", f"nothing is known of this customer before the cut-off {cutoff}.",
-                "Post at least one transaction of an earlier day, or a later cut-off.",
+                "Post at least one event of an earlier day, or a later cut-off.",
             )  # fmt: skip
         vectors = one_row(values)
         out = frozenset([posted.customer_id]) if posted.opted_out else frozenset[str]()

@@ -115,6 +115,19 @@ class Offer(Message):
     propensity: Number | None = None
 
 
+class Subscription(Message):
+    """A term of a contract; a renewal is a new one."""
+
+    customer_id: Id | None = None
+    started_at: Moment
+    ended_at: Moment | None = None
+    plan: Text | None = None
+    price: Annotated[Number, Field(ge=0)] | None = None
+    period_days: Annotated[Number, Field(gt=0)] | None = None
+    auto_renew: bool | None = None
+    cancelled_at: Moment | None = None
+
+
 class Customer(Message):
     """What is known of the customer besides events."""
 
@@ -140,14 +153,19 @@ class EventsRequest(Message):
 
     customer_id: Id
     cutoff: date | None = Field(None, description="A local midnight: only what lies before it counts. Default: today")
-    transactions: list[Transaction] = Field(max_length=MOST_ROWS)
+    transactions: list[Transaction] = Field(default=[], max_length=MOST_ROWS)
     interactions: list[Interaction] = Field(default=[], max_length=MOST_ROWS)
     offers: list[Offer] = Field(default=[], max_length=MOST_ROWS)
+    subscriptions: list[Subscription] = Field(default=[], max_length=MOST_ROWS)
+    vectors: dict[str, Attribute] = Field(
+        default={}, max_length=1000, description="The shop's own measures of the customer, as known at the cut-off"
+    )
     customer: Customer = Customer()
 
     @model_validator(mode="after")
     def _not_too_many(self) -> EventsRequest:
-        if len(self.transactions) + len(self.interactions) + len(self.offers) > MOST_ROWS:
+        rows = [*self.transactions, *self.interactions, *self.offers, *self.subscriptions]
+        if len(rows) > MOST_ROWS:
             raise ValueError(f"should hold at most {MOST_ROWS:,} rows in all")
         return self
 
@@ -204,14 +222,14 @@ class SegmentOf(BaseModel):
 
 
 class RelationshipWords(BaseModel):
-    """The relationship words of one customer."""
+    """The relationship words of one customer; null where no table of the shop tells."""
 
-    state: str
-    stage: str
-    tier: str
+    state: str | None
+    stage: str | None
+    tier: str | None
     unprofitable: bool | None
-    value_quadrant: str
-    rfm: str
+    value_quadrant: str | None
+    rfm: str | None
     loyalty: str | None
 
 

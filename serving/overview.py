@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 
 from models.runs import ScoreRun
-from models.summary import RISK_BINS
+from models.summary import AT_RISK, NO_REASON, RISK_BINS
 from serving.charts import Histogram, Lines, Tick, ceiling, histogram, lines
 from serving.telling import Teller
 from serving.words import BANDS, GRADES, QUADRANTS, TIERS, Word
 
 Tally = Mapping[str, float]
+MOST_REASONS = 8
+"""So many first reasons are told one by one, the rarer ones together."""
+_OTHERS = "others"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Customers who share a value of a facet; `share` is of the largest group, for a bar."""
+    """Customers who share a value of a facet; `share` is of the largest group, for a bar; some have no `address`."""
 
     code: str
     label: str
@@ -58,11 +61,13 @@ class RunTold:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the template shows."""
+    """What the template shows. `reasons` are those of the customers `at_risk`, each under the first of theirs."""
 
     total: Tally
     churn_rate: float
     risk: Histogram
+    at_risk: Tally
+    low_risk: Tally
     reasons: tuple[Group, ...]
     segments: tuple[Group, ...]
     quadrants: Mapping[str, Group]
@@ -95,7 +100,9 @@ def overview(teller: Teller, runs: Sequence[ScoreRun]) -> Overview | None:
         total=total,
         churn_rate=total.get("churners", 0.0) / customers if customers else 0.0,
         risk=_risk(teller, summary["risk"]),
-        reasons=_groups("reason", by, teller.driver)[:8],
+        at_risk=_added_up([by.get("band", {}).get(band, {}) for band in AT_RISK]),
+        low_risk=_added_up([tally for band, tally in by.get("band", {}).items() if band not in AT_RISK]),
+        reasons=_reasons(teller, by.get("first_reason", {})),
         segments=_groups("segment", by, teller.segment_name),
         quadrants={group.code: group for group in _worded(teller, "value_quadrant", by, QUADRANTS)},
         tiers=tuple(_worded(teller, "tier", by, TIERS)),
@@ -136,6 +143,33 @@ def _groups(facet: str, by: Mapping[str, Mapping[str, Tally]], called: Any) -> t
     tallies = sorted(by.get(facet, {}).items(), key=lambda pair: -pair[1]["customers"])
     most = max((tally["customers"] for code, tally in tallies if code != "no_action"), default=0)
     return tuple(_group(facet, code, called(code), "", tally, most) for code, tally in tallies)
+
+
+def _reasons(teller: Teller, by_first: Mapping[str, Tally]) -> tuple[Group, ...]:
+    """Why those at risk would leave, each of them counted once; nothing where an older version scored.
+
+    The list knows them by any of their three strongest reasons, so that an address leads to no fewer than are counted.
+    """
+    say = teller.speech.text
+    named = [code for code in by_first if code != NO_REASON]
+    named.sort(key=lambda code: -by_first[code]["customers"])
+    tallies = {code: by_first[code] for code in named[:MOST_REASONS]}
+    if rest := [by_first[code] for code in named[MOST_REASONS:]]:
+        tallies[_OTHERS] = _added_up(rest)
+    if NO_REASON in by_first:
+        tallies[NO_REASON] = by_first[NO_REASON]
+    labels = {_OTHERS: say("Other reasons"), NO_REASON: say("No single reason")}
+    most = max((tally["customers"] for tally in tallies.values()), default=0)
+    found = []
+    for code, tally in tallies.items():
+        group = _group("reason", code, labels.get(code) or teller.driver(code), "", tally, most)
+        at_risk = urlencode({"band": AT_RISK, "reason": code}, doseq=True)
+        found.append(replace(group, address="" if code in labels else f"/customers?{at_risk}"))
+    return tuple(found)
+
+
+def _added_up(tallies: Sequence[Tally]) -> Tally:
+    return {name: sum(tally.get(name, 0) for tally in tallies) for name in ("customers", "churners", "value_at_risk")}
 
 
 def _worded(

@@ -32,15 +32,18 @@ from serving.customer_view import (
     history,
     life,
     pushes,
+    rhythm,
     usual_probability,
 )
 from serving.download import EXPORTED, MOST_EXPORTED, about, as_csv, as_json, exported, file_name, headings
 from serving.guard import kind_and_place
 from serving.list_view import (
     COLUMNS,
+    FIRST_ORDER,
     FORMATS,
     LEADING,
     LIMITS,
+    ORDERS,
     PageQuery,
     filters,
     page_query,
@@ -56,7 +59,7 @@ from serving.telling import Teller
 from serving.turns import Turns
 from serving.visit import ASSETS, PAGES, Visit
 from serving.what_if import what_if
-from serving.words import ARMS, BANDS, EVIDENCE, FIELDS, QUADRANTS, STAGES, STATES, TIERS, evidence_word, failure_word
+from serving.words import ARMS, BANDS, FIELDS, QUADRANTS, STATES, TIERS, evidence_word, failure_word, glossary
 
 log = logging.getLogger("bentoml.holdfast")
 _WORKBOOKS_AT_ONCE = 2
@@ -97,7 +100,7 @@ class Pages:
             "customers.html", **self._around(teller), query=query, rows=rows, found=found, before=before, after=after,
             filters=filters(query, teller), views=views(query, teller), columns=COLUMNS, fields=FIELDS, bands=BANDS,
             tiers=TIERS, quadrants=QUADRANTS, states=STATES, arms=ARMS, evidence_word=evidence_word,
-            most_exported=MOST_EXPORTED, formats=FORMATS[1:], leading=LEADING,
+            most_exported=MOST_EXPORTED, formats=FORMATS[1:], leading=LEADING, orders=ORDERS, first_order=FIRST_ORDER,
             more_chosen=bool(set(query.filters()) - set(LEADING)) or query.reverse, limits=sorted({*LIMITS, query.limit}),
         )  # fmt: skip
 
@@ -139,7 +142,9 @@ class Pages:
             tried = what_if(teller.bundle, dossier["vector"], asked, teller.explainer, visit.speech)
         return visit.page(
             "customer.html", **self._around(teller), answer=answer, name=name_of(present.ledger, run.number, customer),
-            pushes=pushes(teller, answer), usual=usual_probability(answer), no_risk=teller.why_not("not_eligible" if profiled else "opted_out"), facts=facts(teller, answer),
+            pushes=pushes(teller, answer), usual=usual_probability(answer),
+            rhythm=rhythm(teller, answer, dossier) if answer["eligible"] else "",
+            no_risk=teller.why_not("not_eligible" if profiled else "opted_out"), facts=facts(teller, answer),
             history=history(teller, past), printed=PRINTED, events=happened[:SHOWN_EVENTS], all_events=len(happened),
             life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,
             bands=BANDS, arms=ARMS, evidence_word=evidence_word,
@@ -148,12 +153,7 @@ class Pages:
 
     def words(self, visit: Visit) -> Response:
         """Every word of the page and what it means."""
-        groups = (
-            (None, {name: FIELDS[name] for name in ("churn_probability", "band", "value_at_risk", "lifetime_value")}),
-            ("band", BANDS), ("tier", TIERS), ("value_quadrant", QUADRANTS), ("state", STATES), ("stage", STAGES),
-            ("arm", ARMS), ("evidence", EVIDENCE),
-        )  # fmt: skip
-        return visit.page("words.html", groups=groups, fields=FIELDS)
+        return visit.page("words.html", groups=glossary(visit.speech))
 
     def _teller(self, visit: Visit) -> Teller:
         present = self._present()

@@ -50,14 +50,19 @@ def posted_tables(request: EventsRequest, shop: Shop, catalog: Catalog, cutoff: 
     customer = request.customer
     posted = PostedTables(request.customer_id, bool(customer.profiling_opt_out), channels_of(customer.consent))
     late: dict[str, int] = {}
-    for name in ("transactions", "interactions", "offers"):
+    for name in ("transactions", "interactions", "offers", "subscriptions"):
         rows = [
             _checked(row, TABLES[name], request.customer_id, f"{name}[{i}]", zone)
             for i, row in enumerate(getattr(request, name))
         ]
         rows = _as_mapped(rows, TABLES[name], shop, posted.warnings)
         posted.rows[name] = rows
-        late[name] = sum(row["day"] >= day_number(cutoff) for row in rows)
+        first = TABLES[name].columns[1].checked_name
+        late[name] = sum(row[first] >= day_number(cutoff) for row in rows)
+    if request.vectors:
+        unlearned = set(shop.tables["vectors"].attributes) if "vectors" in shop.tables else set[str]()
+        measures = _values(request.vectors, catalog, "given", unlearned, "vectors.")
+        posted.rows["vectors"] = [{"customer_id": request.customer_id, **measures}]
     posted.rows["customers"] = [_customer_row(request, shop, catalog, zone, posted.warnings)]
     missing = _not_posted(request, shop, catalog)
     if missing:
@@ -79,6 +84,10 @@ def _not_posted(request: EventsRequest, shop: Shop, catalog: Catalog) -> list[st
     for name in ("transactions", "interactions", "offers", "subscriptions", "vectors"):
         if name in learned and name not in request.model_fields_set:
             found.append(name)
+        elif name == "vectors":
+            said = {f"given_{column}" for column in request.vectors}
+            found += [f"vectors.{f.name.removeprefix('given_')}" for f in catalog.features
+                      if f.relation == "given" and f.name not in said]  # fmt: skip
         elif name in shop.tables and (rows := getattr(request, name, ())):
             said = {column for row in rows for column in row.model_fields_set}
             columns = [c.name for c in TABLES[name].columns if f"{name}.{c.checked_name}" in needs]
@@ -103,7 +112,7 @@ def _checked(row: Message, table: Table, customer_id: str, place: str, zone: Zon
             case "moment":
                 local = _local(value, zone)
                 checked[column.checked_name] = None if local is None else day_number(local.date())
-                if column.name == "timestamp":
+                if column.name in ("timestamp", "started_at"):
                     checked["moment"] = local
             case "flag":
                 checked[column.name] = None if value is None else int(value)
@@ -159,25 +168,24 @@ def _customer_row(request: EventsRequest, shop: Shop, catalog: Catalog, zone: Zo
     if unknown:
         warnings.append(f"not mapped in this shop and left out of customer: {', '.join(unknown)}")
     row.update({column.checked_name: None for column in unmapped})
-    unlearned = set(source.attributes) if source else set()
-    return row | _attributes(customer.attributes, catalog, unlearned)
+    unlearned = set(source.attributes) if source else set[str]()
+    return row | _values(customer.attributes, catalog, "attribute", unlearned, "customer.attributes.")
 
 
-def _attributes(given: Mapping[str, float | str | None], catalog: Catalog, mapped: set[str]) -> Row:
-    """By checked name the attributes the bundle learned from; others that the shop maps, protected ones, are not read."""
-    kinds = {
-        feature.sql: feature.unit == "category" for feature in catalog.features if feature.relation == "attributes"
-    }
+def _values(said: Mapping[str, float | str | None], catalog: Catalog, prefix: str, mapped: set[str], place: str) -> Row:
+    """By checked name the values the bundle learned from; others that the shop maps, protected ones, are not read."""
+    kinds = {f.name: f.unit == "category" for f in catalog.features if f.name.startswith(f"{prefix}_")
+             and f.relation in ("attributes", "given")}  # fmt: skip
     row: Row = dict.fromkeys(kinds)
-    for name, value in given.items():
-        column = f"attribute_{name}"
+    for name, value in said.items():
+        column = f"{prefix}_{name}"
         if column not in kinds and name in mapped:
             continue
         if column not in kinds:
-            known = [kind.removeprefix("attribute_") for kind in kinds]
-            raise Refusal("HF604", f"customer.attributes.{name[:100]} is not known.", did_you_mean(name, known))
+            known = [kind.removeprefix(f"{prefix}_") for kind in kinds]
+            raise Refusal("HF604", f"{place}{name[:100]} is not known.", did_you_mean(name, known))
         if value is not None and isinstance(value, str) != kinds[column]:
             wanted = "a text" if kinds[column] else "a number"
-            raise Refusal("HF604", f"customer.attributes.{name} should be {wanted}.", "See /v1/model-card.")
+            raise Refusal("HF604", f"{place}{name} should be {wanted}.", "See /v1/model-card.")
         row[column] = value or None if isinstance(value, str) else value
     return row

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from serving.speech import N_
+from features.catalog import DRIVERS
+from serving.speech import N_, Speech
 
 Word = tuple[str, str]
 """(what it is called, what it means)"""
@@ -102,6 +104,59 @@ FACETS: Mapping[str, Mapping[str, Word]] = {
     "arm": ARMS,
 }
 """The filters of the churn list whose values are words of our own."""
+
+
+DRIVER_MEANINGS: Mapping[str, str] = {
+    "going_quiet": N_("How long they have not bought, compared with what is usual for them."),
+    "visiting_less": N_("On how many days they buy lately, compared with before."),
+    "spending_less": N_("How much they spend lately, compared with before."),
+    "buying_habit": N_("How often and how regularly they buy."),
+    "spending_level": N_("How much they spend, in all and on each visit."),
+    "narrowing_basket": N_("How full and how varied their basket is, and what they no longer buy."),
+    "price": N_("What they pay, and how much of it they buy at a discount."),
+    "place": N_("In which stores and through which channels they buy."),
+    "returns": N_("How much they bring or send back."),
+    "service_trouble": N_("Complaints and service tickets, how these were resolved, and how satisfied they are."),
+    "engagement": N_("Visits, opened and clicked e-mails: interest besides buying."),
+    "offers": N_("Which offers they got, and whether they took them up."),
+    "tenure": N_("For how long they have been customers."),
+    "contract": N_("When their contract ends, whether it renews by itself, and whether they gave notice."),
+    "contract_price": N_("What their contract costs, and how that has changed."),
+    "payment": N_("Payments that have failed."),
+    "profile": N_("What your shop knows about them besides what they have done."),
+    "given": N_("Figures that your shop has worked out itself."),
+}
+"""What each driver of the catalog gathers; its name is there, in both languages."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Words of one kind as people look them up, each with what it means and whether it can be changed."""
+
+    title: str
+    hint: str
+    words: tuple[tuple[str, str, bool], ...]
+
+
+def glossary(speech: Speech) -> list[Group]:
+    """Every word of the pages in the reader's language."""
+    say = speech.text
+    figures = ("churn_probability", "band", "value_at_risk", "lifetime_value", "expected_net_value", "segment")
+
+    def told(words: Mapping[str, Word]) -> tuple[tuple[str, str, bool], ...]:
+        return tuple((say(name), say(meaning), False) for name, meaning in words.values())
+
+    reasons = tuple(
+        (str(getattr(driver, speech.language)), say(DRIVER_MEANINGS[name]), driver.role == "lever")
+        for name, driver in DRIVERS.items()
+    )
+    kinds = {"band": BANDS, "tier": TIERS, "value_quadrant": QUADRANTS, "state": STATES, "stage": STAGES, "arm": ARMS,
+             "evidence": EVIDENCE}  # fmt: skip
+    return [
+        Group(say("Figures"), "", told({name: FIELDS[name] for name in figures})),
+        Group(say("Reasons"), say("What pushes a customer's risk up or down. Each gathers several figures."), reasons),
+        *(Group(say(FIELDS[kind][0]), say(FIELDS[kind][1]), told(words)) for kind, words in kinds.items()),
+    ]
 
 
 def evidence_word(evidence: str) -> Word:

@@ -52,7 +52,10 @@ LABELS = {
 
 
 def answer(customer_id: str = "a", probability: float | None = 0.4, **changes: Any) -> dict[str, Any]:
-    """An answer as models/score.py makes it; changes of `relationship` and `decision` are of single keys."""
+    """An answer as models/score.py makes it; changes of `relationship` and `decision` are of single keys.
+
+    Their value at risk is in proportion to the probability, as that of customers who are worth the same.
+    """
     made = {
         **EXAMPLES[Answer], "customer_id": customer_id, "as_of": "2024-05-01", "bundle": "churn/1",
         "churn_probability": probability, "segment": {"id": "S1", "name": "regulars"},
@@ -63,6 +66,8 @@ def answer(customer_id: str = "a", probability: float | None = 0.4, **changes: A
         decision |= {**nothing, "because": [], "why_not": "not_eligible"}
         unknown = dict.fromkeys(("percentile", "band", "expected_next_purchase", "base"))
         made |= {**unknown, "eligible": False, "path": "none", "value_at_risk": 0.0, "reasons": []}
+    else:
+        made["value_at_risk"] = round(made["value_at_risk"] * probability / 0.4, 2)
     decision |= changes.pop("decision", {})
     relationship = None if words is None else made["relationship"] | words
     return {**made, "decision": decision, "relationship": relationship, **changes}

@@ -95,7 +95,7 @@ def test_how_likely_and_why_is_told_in_words_as_the_answer_has_it(
     places = [why.find(DRIVERS[reason["driver"]].en) for reason in told]
     assert -1 not in places
     assert sorted(places) == places
-    assert all(reason["sentence"] in why for reason in told)
+    assert all(reason["telling"] == (reason["sentence"] in why) for reason in told)
 
 
 def test_the_figures_behind_a_reason_open_and_close(
@@ -146,9 +146,8 @@ def test_a_word_tells_its_meaning_to_keyboard_and_mouse(
     with reader(browser, served, anna) as page:
         show(page, answer)
         facts = section(page, "Who they are")
-        assert {FIELDS[field][0] for field in ("segment", "tier", "value_quadrant", "state", "stage")} <= set(
-            facts.get_by_role("term").all_inner_texts()
-        )
+        labels = {"Belongs to segment", *(FIELDS[field][0] for field in ("tier", "value_quadrant", "state", "stage"))}
+        assert labels <= set(facts.get_by_role("term").all_inner_texts())
         word = facts.locator("[aria-describedby]", has_text=meaning)
         assert name == word.inner_text()
         told = page.locator(f"#{word.get_attribute('aria-describedby')}")

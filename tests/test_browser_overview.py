@@ -24,6 +24,8 @@ from models.outcome import RunOutcome, runs_to_compare
 from models.playbook import read_playbook
 from models.published import current_bundle
 from models.runs import ScoreRun, begun_run, fill_run, past_runs
+from models.summary import NO_REASON
+from serving.overview import MOST_REASONS
 from serving.scores import score_shop
 from serving.speech import speech
 from serving.words import BANDS, QUADRANTS, TIERS
@@ -116,8 +118,13 @@ def test_every_group_has_the_ledgers_figures(overview: Page, runs: list[ScoreRun
     what_to_do.get_by_text("Why nothing is done for the others").click()
     assert [str(count) for count in for_others] == [row[1] for row in cells(what_to_do.locator(".no-action"))]
     reasons = cells(section(overview, "Why they leave"))
-    most = sorted((tally["customers"] for tally in by["reason"].values()), reverse=True)
-    assert [str(count) for count in most[:8]] == [row[1] for row in reasons]
+    named = {code: tally for code, tally in by["first_reason"].items() if code != NO_REASON}
+    most = sorted((tally["customers"] for tally in named.values()), reverse=True)
+    assert [str(count) for count in most[:MOST_REASONS]] == [row[1] for row in reasons][:MOST_REASONS]
+    together = [by["band"][band] for band in ("high", "medium") if band in by["band"]]
+    total = section(overview, "Why they leave").locator("tfoot tr").first
+    assert sum(tally["customers"] for tally in together) == sum(int(row[1]) for row in reasons)
+    assert say.money(sum(tally["value_at_risk"] for tally in together), "EUR") in total.inner_text()
 
 
 def test_every_link_leads_to_as_many_customers_as_it_says(overview: Page, runs: list[ScoreRun]) -> None:
@@ -130,7 +137,11 @@ def test_every_link_leads_to_as_many_customers_as_it_says(overview: Page, runs: 
         overview.goto(address)
         status = overview.locator("main").get_by_role("status")
         found = int(re.sub(r"\D", "", status.inner_text()))
-        if address.startswith("/customers?band="):
+        if "&reason=" in address:  # the list knows reasons among the three strongest, the overview the first
+            said = re.search(r"(?<=\t)[\d,]+", text)
+            assert said, text
+            assert 0 < int(said[0].replace(",", "")) <= found, (address, text, found)
+        elif re.fullmatch(r"/customers\?band=\w+", address):
             assert by["band"][address.partition("=")[2]]["customers"] == found
         else:
             assert re.search(rf"(?<![\d.,]){found}(?![\d.,%])", text), (address, text, found)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pages_by_hand import CUTOFF, House, entry, house, run_of, shown
 
 from features.catalog import DRIVERS
 from features.snapshot import day_number
-from serving.customer_view import PRINTED, SHOWN_EVENTS, considered, events, life
+from models.score import explain, explainer, score
+from serving.customer_view import PRINTED, SHOWN_EVENTS, considered, events, history, life, pushes, rhythm
 from serving.speech import speech
 from serving.telling import Teller
 from serving.visit import PAGES
 from serving.words import KINDS
+from training.train import Trained
 
 DAY = day_number(CUTOFF)
 ENGLISH = Teller(run_of(), speech("en"), None)
@@ -103,6 +107,15 @@ def test_paper_leaves_out_what_the_style_says_it_does() -> None:
         assert f"{place}:nth-child(n + {PRINTED[what] + 1})" in style
 
 
+@pytest.mark.parametrize(("risk", "said"), [(0.02, ["0.0%", "2.5%", "5.0%"]), (0.25, ["0%", "15%", "30%"])])
+def test_the_marks_beside_the_course_are_where_they_say(risk: float, said: list[str]) -> None:
+    past = [{"cutoff": CUTOFF - timedelta(days=days), "eligible": True, "churn_probability": risk} for days in (28, 0)]
+    course = history(ENGLISH, past)
+
+    assert course is not None
+    assert said == [tick.label for tick in course.up]
+
+
 # ---- when they would buy --------------------------------------------------------------------------------------------
 
 
@@ -117,7 +130,7 @@ def rhythms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.mark.parametrize(
     ("customer", "said", "unsaid"),
     [("coming", "would buy next around May 2, 2024", "overdue"), ("now", "they are overdue", "buy next"),
-     ("past", "they are overdue", "buy next"), ("unknown", "A higher risk than", "rhythm")],
+     ("past", "they are overdue", "buy next"), ("unknown", "No date can be told", "overdue")],
 )  # fmt: skip
 def test_who_should_have_bought_by_now_is_overdue(rhythms: House, customer: str, said: str, unsaid: str) -> None:
     with rhythms.browser() as browser:
@@ -125,6 +138,111 @@ def test_who_should_have_bought_by_now_is_overdue(rhythms: House, customer: str,
 
     assert said in text
     assert unsaid not in text
+
+
+def of_rhythm(trained: Trained, since: float, gap: float | None) -> dict[str, Any]:
+    """A dossier of someone who bought last so many days ago and usually does so every so many."""
+    seen = trained.panel.vectors.slice(0, 1)
+    values = dict(zip(trained.bundle.catalog.names, score(trained.bundle, seen).X[0], strict=True))
+    values |= {"days_since_last_purchase": since, "mean_gap_days": np.nan if gap is None else gap}
+    return {"vector": [None if np.isnan(value) else float(value) for value in values.values()]}
+
+
+@pytest.mark.parametrize(
+    ("since", "gap", "en", "zh"),
+    [
+        (41, 12.0, "Overdue by 29 days: last bought 41 days ago, on average every 12 days.",
+         "已逾期29天：上次购买在41天前，平均每12天购买一次。"),
+        (8, 6.6, "Overdue by 1 day: last bought 8 days ago, on average every 6.6 days.",
+         "已逾期1天：上次购买在8天前，平均每6.6天购买一次。"),
+        (7, 7.2, "Due about now: last bought 7 days ago, on average every 7.2 days.",
+         "购买时间将至：上次购买在7天前，平均每7.2天购买一次。"),
+        (30, None, "Bought on one day only so far: without a rhythm, no date can be told for the next purchase.",
+         "至今仅在一天购买过，尚无购买节奏，无法预计下次购买日期。"),
+    ],
+)  # fmt: skip
+def test_where_no_day_is_expected_the_page_says_why(
+    trained: Trained, tmp_path: Path, since: float, gap: float | None, en: str, zh: str
+) -> None:
+    person = entry("a", expected_next_purchase=None, dossier=of_rhythm(trained, since, gap))
+    with house(tmp_path, [person], trained.bundle) as made:
+        for language, said in (("en", en), ("zh", zh)):
+            with made.browser(language=language) as browser:
+                assert said in shown(browser.get("/customers/a"))
+
+
+def test_of_whoever_buys_by_contract_nothing_is_said_of_a_rhythm(trained: Trained) -> None:
+    features = tuple(feature for feature in trained.bundle.catalog.features if feature.name != "mean_gap_days")
+    bundle = replace(trained.bundle, catalog=replace(trained.bundle.catalog, features=features))
+    teller = Teller(run_of(), speech("en"), bundle)
+
+    assert "" == rhythm(teller, entry(expected_next_purchase=None).answer, {"vector": [1.0] * len(features)})
+
+
+def test_words_that_no_table_tells_are_left_out(tmp_path: Path) -> None:
+    untold = dict.fromkeys(("state", "stage", "tier", "value_quadrant", "rfm"))
+    with house(tmp_path, [entry("a", relationship=untold)]) as made, made.browser() as browser:
+        page = browser.get("/customers/a")
+
+    assert 200 == page.status_code
+    facts = page.text.partition('id="facts"')[2].partition("</dl>")[0]
+    assert ["Belongs to segment"] == re.findall(r"<dt>([^<]*)</dt>", facts)
+
+
+def test_of_whoever_has_bought_once_no_day_can_be_told_though_the_model_is_gone(tmp_path: Path) -> None:
+    once = entry("a", expected_next_purchase=None, relationship={"state": "first_time"})
+    with house(tmp_path, [once]) as made, made.browser() as browser:
+        text = shown(browser.get("/customers/a"))
+
+    assert "Bought on one day only so far" in text
+    assert "overdue" not in text.lower()
+
+
+# ---- what pushes the risk -------------------------------------------------------------------------------------------
+
+
+def test_a_reason_that_tells_nothing_keeps_its_name_and_push_but_not_its_sentence(
+    trained: Trained, tmp_path: Path
+) -> None:
+    [reason] = entry().answer["reasons"]
+    misleading = {
+        **reason,
+        "driver": "price",
+        "telling": False,
+        "lever": False,
+        "sentence": "Took 0% off; typical is 0%.",
+    }
+    unknown = {**misleading, "driver": "service_trouble", "sentence": "Satisfaction: not known.",
+               "features": [{"name": "days_since_last_purchase", "value": None, "usual": None, "push": 0.3}]}  # fmt: skip
+    with house(tmp_path, [entry("a", reasons=[reason, misleading, unknown])], trained.bundle) as made:
+        with made.browser() as browser:
+            page = browser.get("/customers/a")
+        with made.browser(language="zh") as browser:
+            chinese = shown(browser.get("/customers/a"))
+
+    text = shown(page)
+    assert f"Going quiet can be changed {reason['sentence']} Figures" in text
+    assert "Price and discounts No single figure stands out here; several work together. Figures" in text
+    assert "Service trouble Not known for this customer. raises the odds" in text
+    for sentence in (misleading["sentence"], unknown["sentence"]):
+        assert sentence not in text
+    assert 3 == page.text.count('<svg class="push"')
+    assert "价格与折扣 没有单项指标特别突出，由多项指标共同作用。" in chinese
+
+
+def test_every_sentence_that_is_shown_tells_something(trained: Trained, tmp_path: Path) -> None:
+    """Of forty customers as the model explains them."""
+    table = trained.panel.vectors.slice(0, 40)
+    scored = score(trained.bundle, table)
+    reasons, _ = explain(scored, table, explainer(trained.bundle, "en", "EUR"))
+    told = [[reason.as_dict() for reason in of_one] for of_one in reasons]
+    assert {True, False} == {reason["telling"] for of_one in told for reason in of_one}
+    teller = Teller(run_of(), speech("en"), trained.bundle)
+    for of_one in told:
+        shown_ones = [reason for reason in of_one if abs(reason["push"]) >= 0.01]
+        for reason, push in zip(shown_ones, pushes(teller, {"reasons": of_one}), strict=True):
+            assert DRIVERS[reason["driver"]].en == push.label
+            assert reason["telling"] == push.telling == (reason["sentence"] == push.sentence)
 
 
 # ---- what was considered --------------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ def test_words_in_capitals_mean_the_same(dialect: Dialect) -> None:
         ('"a"', '"', "Use abs, "),
         ("with x as (delete from t) select 1", "delete", "Use abs, "),
         ("sum(a", "an open parenthesis", "Use abs, "),
+        ("a) from (b", "a parenthesis that nothing has opened", "Use abs, "),
         ("'a", "'", "Use abs, "),
     ],
 )

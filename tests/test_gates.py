@@ -40,6 +40,17 @@ def test_cutoffs_new_to_the_champion_count_before_all_else() -> None:
     assert [True, True] == passed(judgment("churn/2", 0.9, beside=better), judgment("churn/1"))
 
 
+def test_judged_on_folds_of_other_days_the_judged_log_losses_are_compared() -> None:
+    challenger, champion = judgment("churn/2", 0.303, cutoffs=["c"]), judgment("churn/1", 0.3)
+
+    assert [True, False] == passed({**challenger, "in_time": False}, {**champion, "in_time": False})
+    assert [True, True] == passed(
+        {**challenger, "in_time": False, "models": champion["models"]}, {**champion, "in_time": False}
+    )
+    [_, gate] = gates({**challenger, "in_time": False}, champion, Gates())
+    assert "wait for labels to mature" in gate.because
+
+
 def test_what_cannot_be_compared_is_not_promoted() -> None:
     [_, gate] = gates(judgment("churn/2", cutoffs=["c"]), judgment("churn/1"), Gates())
 

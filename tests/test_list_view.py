@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -12,13 +13,14 @@ import httpx
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pages_by_hand import House, answer, entry, house, run_of
+from pages_by_hand import House, answer, entry, house, run_of, shown
 from starlette.datastructures import QueryParams
 from starlette.routing import Match, Route
 
 from features.catalog import DRIVERS
 from features.refusal import Refusal
 from models.churn_list import FILTERS, SORTS, ListPage
+from models.ledger import scores
 from models.relationship import QUADRANTS, TIERS
 from models.runs import Entry
 from models.summary import Summary
@@ -27,6 +29,8 @@ from serving.list_view import (
     COLUMNS,
     FILTERED,
     FIRST_COLUMNS,
+    FIRST_ORDER,
+    ORDERS,
     PageQuery,
     filters,
     page_query,
@@ -34,6 +38,7 @@ from serving.list_view import (
     row_of,
     views,
 )
+from serving.messages import ChurnListQuery
 from serving.speech import speech
 from serving.telling import Teller
 
@@ -237,7 +242,9 @@ def test_the_list_that_is_shown_is_marked_among_those_people_ask_for_most() -> N
     def marked(asked: str) -> list[str]:
         return [label for label, _, is_shown in views(query(asked), teller()) if is_shown]
 
-    assert ["Everyone"] == marked("")
+    assert ["Everyone"] == marked("") == marked("sort=value_at_risk")
+    assert ["Most at stake"] == marked("band=medium&band=high")
+    assert ["Most likely to leave"] == marked("sort=churn_probability")
     assert ["To contact now"] == marked("arm=treat&sort=expected_net_value")
     assert ["Key customers at high risk"] == marked("tier=key&tier=key_top&band=high&limit=50")
     assert [] == marked("tier=key&band=high")
@@ -254,6 +261,15 @@ def test_a_row_shows_at_most_three_reasons_and_only_what_raises_the_risk() -> No
         label for label, _ in row_of(teller(), answer(reasons=reasons), None).reasons
     ]
     assert () == row_of(teller(), answer(reasons=reasons[4:]), None).reasons
+
+
+def test_the_first_order_is_by_value_at_risk_and_every_order_has_an_index_and_a_name() -> None:
+    indexed = {str(column).split(".")[-1].split()[0] for index in scores.indexes for column in index.expressions}
+
+    assert "value_at_risk" == FIRST_ORDER == query().sort == query().asked().sort == next(iter(ORDERS))
+    assert "churn_probability" == ChurnListQuery().sort, "a program's order stays as it was"
+    assert set(SORTS) == set(ORDERS) <= indexed
+    assert 2 * len(ORDERS) == len({text for texts in ORDERS.values() for text in texts})
 
 
 # ---- the form and the pages -----------------------------------------------------------------------------------------
@@ -286,6 +302,45 @@ def test_the_form_keeps_what_was_asked(odd: House) -> None:
     assert found == [pair for pair in in_form(asked) if pair[0] != "sort"]
     assert [("limit", "25")] == [pair for pair in in_form(usual) if pair[0] != "sort"]
     assert ("limit", "10") in in_form(of_ten)
+
+
+@pytest.mark.parametrize(
+    ("asked", "order", "listed"),
+    [
+        ("", "Most value at risk first: what leaving would cost, weighed by how likely it is.", ["dear", "sure"]),
+        ("?reverse=true", "Least value at risk first.", ["sure", "dear"]),
+        ("?sort=churn_probability", "Highest churn risk first.", ["sure", "dear"]),
+        ("?sort=customer_id&reverse=true", "By customer id, from the last one on.", ["sure", "dear"]),
+    ],
+)
+def test_the_list_says_in_what_order_it_is_and_is_so(tmp_path: Path, asked: str, order: str, listed: list[str]) -> None:
+    people = [entry("sure", 0.99, value_at_risk=1.5), entry("dear", 0.3, value_at_risk=900.0)]
+    with house(tmp_path, people) as made, made.browser() as browser:
+        page = browser.get(f"/customers{asked}")
+
+    assert order in shown(page)
+    assert listed == re.findall(r'class="who"><a href="/customers/(\w+)"', page.text)
+
+
+def test_nothing_is_said_of_the_order_of_nobody(odd: House) -> None:
+    with odd.browser() as browser:
+        assert "Most value at risk first" not in shown(browser.get("/customers?q=nobody"))
+
+
+def test_what_the_form_takes_for_usual_is_what_an_address_without_it_asks(odd: House) -> None:
+    with odd.browser() as browser:
+        usual = dict(re.findall(r'<select name="(\w+)" data-usual="(\w+)"', browser.get("/customers").text))
+
+    assert {"sort": PageQuery().sort, "limit": str(PageQuery().limit)} == usual
+
+
+def test_a_segment_is_said_to_be_what_a_customer_belongs_to(odd: House) -> None:
+    with odd.browser() as browser, odd.browser(language="zh") as chinese:
+        for page, label in ((browser, "Belongs to segment"), (chinese, "所属客户群")):
+            text = page.get("/customers").text
+            assert re.search(rf'<th scope="col" class="[^"]*c-segment"[^>]*>\s*{label}</th>', text)
+            assert f'data-label="{label}"' in text
+            assert f"{label} " in shown(page.get(customer_address(" ")))
 
 
 def test_who_is_listed_has_a_page_and_is_on_one_page_of_the_list(odd: House) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import count, pairwise
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from scored_by_hand import band, fresh_ledger, labels, score_by_hand
 
 import models.outcome
+from models.keys import create_key
 from models.ledger import Ledger, audit, score_runs
 from models.outcome import (
     Expected,
@@ -27,6 +29,7 @@ from models.outcome import (
     wilson,
     write_outcome,
 )
+from models.runs import past_runs
 
 NOW = datetime(2024, 6, 1, 12)
 CUTOFF = date(2024, 3, 1)
@@ -211,6 +214,104 @@ def test_an_outcome_is_written_whole_or_not_at_all(ledger: Ledger, shop: str, mo
         write_outcome(ledger, number, {"calm": False, "steady": "it breaks off here"}, found)
     assert outcome_of(ledger, number) is None
     assert {None} == set(labels(ledger, number).values())
+
+
+# ---- who waits for whom ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def between_transactions(ledger: Ledger, do: Callable[[int], object]) -> Iterator[None]:
+    """Whenever this ledger has ended a transaction, `do` gets the number of those before it."""
+    numbers = count()
+
+    def ended(*_: object) -> None:
+        do(next(numbers))
+
+    sa.event.listen(ledger.engine, "checkin", ended)
+    try:
+        yield
+    finally:
+        sa.event.remove(ledger.engine, "checkin", ended)
+
+
+@pytest.fixture
+def other(ledger: Ledger) -> Iterator[Ledger]:
+    """The same ledger for someone who would not wait a moment."""
+    made = Ledger(ledger.url, busy_seconds=0.0)
+    yield made
+    made.close()
+
+
+def test_writing_an_outcome_keeps_nobody_from_the_ledger(
+    ledger: Ledger, other: Ledger, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its blocks others write, and see the run as one that nobody has compared."""
+    monkeypatch.setattr(models.outcome, "_CHUNK", 1)
+    number = score_by_hand(ledger, FOUR, CUTOFF, shop=shop)
+    found, seen = became(expected_of(ledger, number), [False, False, True, True]), []
+
+    def look(nth: int) -> None:
+        create_key(other, f"{shop}-{nth}", ["list"])
+        seen.append(outcome_of(other, number))
+
+    with between_transactions(ledger, look):
+        assert write_outcome(ledger, number, {name: name == "leaving" for name in FOUR}, found)
+    assert [None] * 5 + [found] == seen, "the claim, four labels, the outcome"
+
+
+def test_of_two_who_write_at_once_the_later_one_goes_on_and_its_labels_alone_remain(
+    ledger: Ledger, other: Ledger, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.outcome, "_CHUNK", 1)
+    number = score_by_hand(ledger, FOUR, CUTOFF, shop=shop)
+    who = expected_of(ledger, number)
+    first, second = became(who, [True] * 4), became(who, [False] * 4, [True, False, True, False])
+
+    def begin_second(nth: int) -> None:
+        if nth == 2:
+            assert write_outcome(other, number, {"calm": False, "wavering": False}, second)
+
+    with between_transactions(ledger, begin_second):
+        assert not write_outcome(ledger, number, dict.fromkeys(FOUR, True), first)
+    assert second == outcome_of(ledger, number)
+    assert {"calm": False, "steady": None, "wavering": False, "leaving": None} == labels(ledger, number)
+
+
+def test_a_run_that_is_superseded_between_two_blocks_is_left(
+    ledger: Ledger, other: Ledger, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.outcome, "_CHUNK", 1)
+    number = score_by_hand(ledger, FOUR, CUTOFF, shop=shop)
+    found, anew = became(expected_of(ledger, number), [True] * 4), []
+
+    def score_anew(nth: int) -> None:
+        if nth == 2:
+            anew.append(score_by_hand(other, FOUR, CUTOFF, shop=shop))
+
+    with between_transactions(ledger, score_anew):
+        assert not write_outcome(ledger, number, dict.fromkeys(FOUR, True), found)
+    assert anew == [run.number for run in runs_to_compare(ledger, shop, date(2030, 1, 1))]
+    assert {None} == set(labels(ledger, anew[0]).values())
+
+
+def test_what_was_killed_half_way_is_compared_anew_and_leaves_no_label(
+    ledger: Ledger, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.outcome, "_CHUNK", 1)
+    number = score_by_hand(ledger, FOUR, CUTOFF, shop=shop)
+    who = expected_of(ledger, number)
+    with pytest.MonkeyPatch.context() as killed:
+        killed.setattr(models.outcome._Claimed, "give_up", lambda _: None)  # the dead tidy nothing up
+        with pytest.raises(sa.exc.StatementError):
+            write_outcome(ledger, number, {"calm": True, "leaving": "killed here"}, became(who, [True] * 4))
+
+    assert outcome_of(ledger, number) is None
+    assert [number] == [run.number for run in runs_to_compare(ledger, shop, date(2030, 1, 1))]
+    assert [None] == [run.outcome for run in past_runs(ledger, shop)]
+    found = became(who, [True] * 4, [False, False, False, True])
+    assert write_outcome(ledger, number, {"leaving": True}, found)
+    assert found == outcome_of(ledger, number)
+    assert {"calm": None, "steady": None, "wavering": None, "leaving": True} == labels(ledger, number)
 
 
 days = st.integers(0, 60).map(lambda k: CUTOFF + timedelta(days=k))

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pages_by_hand import CUTOFF, LABELS, entry, house, run_of, shown
 
+from features.catalog import DRIVERS
 from models.bundle import References
 from models.runs import Entry, ScoreRun
 from models.summary import RISK_BINS, Summary
 from serving.charts import ceiling, histogram, lines, strip
-from serving.overview import Overview, overview
+from serving.overview import MOST_REASONS, Overview, overview
 from serving.speech import speech
 from serving.telling import Teller
 from serving.words import GRADES, QUADRANTS, TIERS
@@ -82,7 +83,7 @@ def test_three_customers_by_hand() -> None:
     assert (3, 1.2, 120.0) == tuple(found.total[name] for name in ("customers", "churners", "value_at_risk"))
     assert pytest.approx(0.4) == found.churn_rate
     assert (1, 9.0, 5.0) == tuple(found.to_contact[name] for name in ("customers", "expected_net_value", "cost"))
-    assert [("Going quiet", 2, 120.0, 1.0), ("Price and discounts", 1, 40.0, 0.5)] == [
+    assert [("Going quiet", 2, 120.0, 1.0)] == [
         (group.label, group.customers, group.value_at_risk, group.share) for group in found.reasons
     ]
     assert [("regulars", 2, pytest.approx(0.6)), ("weekenders", 1, 0.0)] == [
@@ -91,6 +92,74 @@ def test_three_customers_by_hand() -> None:
     assert [("Call them", "/customers?action=call", 1, 1.0)] == [
         (group.label, group.address, group.customers, group.share) for group in found.actions
     ]
+
+
+PRICE = {**REASON, "driver": "price"}
+AT_RISK = (
+    entry("a", 0.8, value_at_risk=80.0),
+    entry("b", 0.4, value_at_risk=40.0, band="medium", reasons=[REASON, PRICE]),
+    entry("c", 0.5, value_at_risk=5.0, reasons=[{**REASON, "telling": False}, PRICE]),
+    entry("d", 0.3, value_at_risk=3.0, band="medium", reasons=[{**REASON, "push": -0.1}]),
+    entry("stays", 0.1, value_at_risk=900.0, band="low", reasons=[PRICE]),
+    entry("gone", None),
+)  # fmt: skip
+
+
+def test_why_they_leave_is_about_those_at_risk_each_counted_once_under_their_first_reason() -> None:
+    found = told(run(*AT_RISK))
+
+    assert [("Going quiet", 2, 120.0), ("Price and discounts", 1, 5.0), ("No single reason", 1, 3.0)] == [
+        (group.label, group.customers, group.value_at_risk) for group in found.reasons
+    ]
+    assert (4, 128.0) == (found.at_risk["customers"], found.at_risk["value_at_risk"])
+    assert ["/customers?band=high&band=medium&reason=going_quiet", "/customers?band=high&band=medium&reason=price", ""] == [
+        group.address for group in found.reasons
+    ]  # fmt: skip
+
+
+def test_the_page_says_of_whom_it_tells_why_they_leave_and_what_they_are_together(tmp_path: Path) -> None:
+    with house(tmp_path, AT_RISK) as made, made.browser() as browser:
+        page = browser.get("/")
+
+    text = shown(page)
+    assert "Customers at high or medium risk, each counted once, under their strongest reason." in text
+    assert "Going quiet 2 €120 Price and discounts 1 €5.00 No single reason 1 €3.00" in text
+    assert "All at high or medium risk 4 €128 At low risk 1 €900" in text
+    assert 'href="/customers?band=high&amp;band=medium&amp;reason=price"' in page.text
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(list(DRIVERS)), st.sampled_from(["high", "medium", "low"]), st.integers(0, 99)),
+        max_size=40,
+    )
+)
+def test_reasons_add_up_to_all_at_risk_however_many_there_are(people: list[tuple[str, str, int]]) -> None:
+    found = told(run(*(
+        entry(str(k), 0.5, band=band, value_at_risk=float(value), reasons=[{**REASON, "driver": driver}, REASON])
+        for k, (driver, band, value) in enumerate(people)
+    )))  # fmt: skip
+
+    at_risk = [(driver, value) for driver, band, value in people if band != "low"]
+    for figure, wanted in (("customers", len(at_risk)), ("value_at_risk", sum(value for _, value in at_risk))):
+        assert wanted == sum(getattr(group, figure) for group in found.reasons) == found.at_risk[figure]
+        assert found.total.get(figure, 0) == found.at_risk[figure] + found.low_risk[figure]
+    kinds = len({driver for driver, _ in at_risk})
+    assert len(found.reasons) == min(kinds, MOST_REASONS + 1)
+    assert (kinds > MOST_REASONS) == ("Other reasons" in [group.label for group in found.reasons])
+
+
+@pytest.mark.parametrize("by", [{"band": {"high": {"customers": 3, "value_at_risk": 9.0}}}, {}])
+def test_where_no_reasons_were_counted_that_is_said(tmp_path: Path, by: dict[str, Any]) -> None:
+    """An older version counted every reason of everybody; or nobody is at risk."""
+    summary = {"risk": [0] * RISK_BINS, "total": {"customers": 3}, "by": by}
+    found = told(replace(run_of(), summary=summary))
+
+    assert () == found.reasons
+    assert (3 if by else 0) == found.at_risk["customers"]
+    if not by:
+        with house(tmp_path, [entry("a", 0.1, band="low")]) as made, made.browser() as browser:
+            assert "Nobody is at high or medium risk." in shown(browser.get("/"))
 
 
 def test_every_tier_and_quadrant_is_there_even_where_nobody_is_in_it() -> None:
@@ -137,7 +206,7 @@ def test_the_risk_is_spread_over_its_bins() -> None:
 def test_an_overview_is_told_in_the_readers_language() -> None:
     found = told(run(*PEOPLE), language="zh")
 
-    assert ["渐渐沉默", "价格与折扣"] == [group.label for group in found.reasons]
+    assert ["渐渐沉默"] == [group.label for group in found.reasons]
     assert ["常客", "周末客"] == [group.label for group in found.segments]
     assert ["重要", "小型"] == [group.label for group in found.tiers if group.customers]
 
@@ -146,7 +215,9 @@ def test_a_run_of_an_older_version_has_no_overview() -> None:
     assert overview(Teller(run_of(PEOPLE), speech("en"), None), []) is None
 
 
-@pytest.mark.parametrize("people", [(), (entry("gone", None),), (entry("a", 0.0, reasons=[], value_at_risk=0.0),)])
+@pytest.mark.parametrize(
+    "people", [(), (entry("gone", None),), (entry("a", 0.0, band="low", reasons=[], value_at_risk=0.0),)]
+)
 def test_a_shop_where_nobody_is_at_risk_has_one_too(people: tuple[Entry, ...]) -> None:
     found = told(run(*people))
 

@@ -16,7 +16,7 @@ from features.events import TABLES
 from features.refusal import Refusal
 from features.shop import Shop
 from features.snapshot import day_number
-from serving.messages import Customer, EventsRequest, Interaction, Message, Offer, Transaction
+from serving.messages import Customer, EventsRequest, Interaction, Message, Offer, Subscription, Transaction
 from serving.posted import posted_tables
 
 CUTOFF = date(2025, 3, 1)
@@ -39,7 +39,13 @@ def shop(tiny_shop: Callable[..., Shop]) -> Shop:
 
 @pytest.mark.parametrize(
     ("table", "model"),
-    [("transactions", Transaction), ("interactions", Interaction), ("offers", Offer), ("customers", Customer)],
+    [
+        ("transactions", Transaction),
+        ("interactions", Interaction),
+        ("offers", Offer),
+        ("customers", Customer),
+        ("subscriptions", Subscription),
+    ],
 )
 def test_a_posted_table_has_the_columns_of_the_contract(table: str, model: type[Message]) -> None:
     fields = dict(model.model_fields)
@@ -232,3 +238,53 @@ def test_attributes_are_the_bundles_and_of_its_kinds(shop: Shop) -> None:
 def test_a_row_that_cannot_be_used_is_refused(row: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         request(transactions=[row])
+
+
+TERM = {"customer_id": "a", "started_at": "2025-01-01", "ended_at": "2025-03-10", "price": "9", "period_days": "30"}
+
+
+def test_posted_terms_are_rows_of_subscriptions(tiny_shop: Callable[..., Shop]) -> None:
+    shop = tiny_shop([MAPPED], subscriptions=[TERM])
+    terms = [{"started_at": "2025-01-01", "ended_at": "2025-03-10T12:00:00", "price": 9, "period_days": 30},
+             {"started_at": "2025-03-10", "price": 9, "plan": "gold"}]  # fmt: skip
+    posted = posted_tables(request(subscriptions=terms), shop, BARE, CUTOFF)
+
+    assert [(day_number(date(2025, 1, 1)), day_number(date(2025, 3, 10)), 9.0, 30.0, None),
+            (day_number(date(2025, 3, 10)), None, 9.0, None, None)] == [
+        tuple(row[name] for name in ("started_day", "ended_day", "price", "period_days", "plan"))
+        for row in posted.rows["subscriptions"]
+    ]  # fmt: skip
+    assert posted.warnings == [
+        "not yet counted, since at or after the cut-off 2025-03-01: 1 of subscriptions",
+        "not mapped in this shop and left out of subscriptions: plan",
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{"price": -1}, {"period_days": 0}, {"started_at": None}, {"end": "2025-01-01"}])
+def test_a_term_that_the_check_would_quarantine_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        request(subscriptions=[{"started_at": "2025-01-01", **wrong}])
+
+
+def given_catalog() -> Catalog:
+    return CATALOG.available({"vectors": ("customer_id",)}, {}, {"calls": "number", "plan": "category"})
+
+
+def test_one_s_own_measures_are_a_row_of_vectors(shop: Shop) -> None:
+    posted = posted_tables(request(vectors={"calls": 3, "plan": "gold"}), shop, given_catalog(), CUTOFF)
+
+    assert posted.rows["vectors"] == [{"customer_id": "a", "given_calls": 3.0, "given_plan": "gold"}]
+    assert not [warning for warning in posted.warnings if "vectors" in warning]
+
+
+def test_measures_that_are_not_posted_are_named(shop: Shop) -> None:
+    posted = posted_tables(request(vectors={"calls": 3}), shop, given_catalog(), CUTOFF)
+
+    assert any("vectors.plan" in warning and "vectors.calls" not in warning for warning in posted.warnings)
+    assert any("vectors" in warning for warning in posted_tables(request(), shop, given_catalog(), CUTOFF).warnings)
+
+
+@pytest.mark.parametrize("wrong", [{"calls": "three"}, {"plan": 1.0}, {"call": 1.0}])
+def test_measures_that_the_bundle_does_not_know_are_refused(shop: Shop, wrong: dict[str, Any]) -> None:
+    with pytest.raises(Refusal, match="HF604 vectors"):
+        posted_tables(request(vectors=wrong), shop, given_catalog(), CUTOFF)

@@ -16,7 +16,9 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment, nodes
+from pages_by_hand import house, shown
 
+from features.catalog import DRIVERS
 from models.decide import CONSIDERED, NO_ACTION_REASONS
 from models.relationship import QUADRANTS as QUADRANT_CODES
 from models.relationship import STAGES as STAGE_CODES
@@ -272,6 +274,25 @@ def test_every_code_has_a_name_and_a_meaning_in_every_language(kind: str) -> Non
     for text in (text for word in (*known.values(), *words.FIELDS.values()) for text in word):
         assert text
         assert all(speech(language).text(text) != text for language in TRANSLATED), f"{text!r}: {RUN}"
+
+
+def test_every_reason_has_a_meaning_in_every_language() -> None:
+    assert list(DRIVERS) == list(words.DRIVER_MEANINGS)
+    for text in words.DRIVER_MEANINGS.values():
+        assert all(speech(language).text(text) != text for language in TRANSLATED), f"{text!r}: {RUN}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_words_page_names_every_reason_and_what_it_means(tmp_path: Path, language: str) -> None:
+    with house(tmp_path) as made, made.browser(language=language) as browser:
+        page = browser.get("/words")
+
+    text, say = shown(page), speech(language).text
+    for name, driver in DRIVERS.items():
+        told = f"{getattr(driver, language)} {say(words.DRIVER_MEANINGS[name])} "
+        assert told + say("can be changed") in text if driver.role == "lever" else told in text, name
+    levers = sum(driver.role == "lever" for driver in DRIVERS.values())
+    assert levers == text.count(say("can be changed"))
 
 
 def test_words_of_one_kind_are_told_apart_in_every_language() -> None:

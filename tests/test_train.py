@@ -77,10 +77,11 @@ def test_segments_have_distinct_names_and_cover_everyone(trained: Trained) -> No
 
 def test_segments_keep_their_identity_over_a_retraining(trained: Trained, study: Study) -> None:
     """On redrawn customers the groups found again keep id and names, whatever their order; a new group gets a new id."""
-    before, names = trained.bundle.segmenter, trained.bundle.catalog.names
+    before, catalog = trained.bundle.segmenter, trained.bundle.catalog
+    names = catalog.names
     X = trained.panel.X[trained.panel.at(trained.bundle.trained_until)]
     drawn = X[np.random.default_rng(1).integers(0, len(X), len(X))]
-    again = fit_segments(drawn, names, study.segments, 99, before)
+    again = fit_segments(drawn, catalog, trained.bundle.model.gain(), study.segments, 99, before)
     known = {segment.id: segment.en for segment in before.segments}
     kept = [segment for segment in again.segments if segment.id in known]
 

@@ -8,22 +8,22 @@ from typing import Any
 from features.catalog import Catalog
 from features.checked import CheckedTables
 from features.shop import Shop
-from models.bundle import ChurnDefinition
+from models.definition import ChurnDefinition
 from models.segments import Segmenter
 from training.judge import Judgment
+from training.plan import Plan
 from training.study import Study
 
 
 def model_card(
     shop: Shop, study: Study, checked: CheckedTables, catalog: Catalog, definition: ChurnDefinition,
-    segmenter: Segmenter, judgment: Judgment, refitted_on: int,
+    segmenter: Segmenter, judgment: Judgment, planned: Plan,
 ) -> dict[str, Any]:  # fmt: skip
     """The card as plain data; aggregates only, nothing of any one customer."""
     found = judgment.as_dict("")
     del found["bundle"]
     return {
-        "predicts": f"whether a customer who bought within {definition.active_within_days} days will buy nothing"
-        f" in the {definition.horizon_days} days after the cut-off",
+        "predicts": _predicts(definition),
         "definition": asdict(definition),
         "shop": shop.name,
         "data": {
@@ -35,16 +35,46 @@ def model_card(
         },
         "features": {"columns": len(catalog.features), "families": sorted({f.family for f in catalog.features})},
         "judged": found,
-        "refitted": f"The champion is fitted on all {refitted_on} matured cut-offs with the number of trees and the"
-        " calibration of the judged models; it was not itself judged.",
+        "refitted": f"The champion is fitted on {_all(planned)} with the number of trees and the calibration of the judged"
+        " models; it was not itself judged.",
         "segments": [asdict(segment) for segment in segmenter.segments],
         "study": study.model_dump(mode="json"),
         "intended_use": "Ordering and explaining retention work for existing customers of this shop.",
         "not_for": "Decisions on credit, prices, employment, insurance or anything with legal effect for a person.",
         "limits": [
-            "Silence is not always leaving: some customers pause and come back.",
+            *(
+                ["Silence is not always leaving: some customers pause and come back."]
+                if definition.kind == "silence"
+                else []
+            ),
+            *(
+                []
+                if planned.is_in_time
+                else ["Judged on random fifths, not on later days: how it fares in time is not known."]
+            ),
             "Effects of actions are assumptions of the playbook until control groups have measured them.",
             "Attributes of the customers table are taken as they are now, not as they were at the cut-off.",
             "Lifetime value assumes a constant chance of staying; it is a first estimate.",
         ],
     }
+
+
+def _predicts(definition: ChurnDefinition) -> str:
+    days = definition.horizon_days
+    match definition.kind:
+        case "silence":
+            return (
+                f"whether a customer who bought within {definition.active_within_days} days will buy nothing in the {days}"
+                " days after the cut-off"
+            )
+        case "contract":
+            return (
+                f"whether a contract of a customer who has given no notice will end within {days} days after the cut-off"
+                f" and none follow within {definition.grace_days} days of its end"
+            )
+        case "given":
+            return f"what the shop's own table calls churned, of {days} days after its day"
+
+
+def _all(planned: Plan) -> str:
+    return f"all {len(planned.cutoffs)} matured cut-offs" if planned.is_in_time else "all rows"

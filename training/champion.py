@@ -20,7 +20,7 @@ from training.measures import log_loss
 
 def has_learned_from(bundle: Bundle, day: date) -> bool:
     """Whether labels that were decided on this day or later took part in the bundle's training."""
-    return bundle.trained_until + timedelta(days=bundle.definition.horizon_days) > day
+    return bundle.trained_until + timedelta(days=bundle.definition.label_days) > day
 
 
 def present_champion(shop: Shop, store: Store, until: date | None = None) -> Bundle | None:

@@ -17,6 +17,7 @@ from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store
 from training.gates import gates
+from training.spoken import SPOKEN
 from training.study import read_study
 
 app = typer.Typer()
@@ -169,24 +170,23 @@ def past_quarter(shop: Path) -> tuple[date, ...]:
 
     settings, study, store = read_shop(shop), read_study(shop), local_store()
     checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
-    past = matured_cutoffs(checked, study.cutoffs, study.churn.horizon_days)[-study.cutoffs.judged :]
+    past = matured_cutoffs(checked, study.cutoffs, study.churn.meant.label_days)[-study.cutoffs.judged :]
     champion = present_champion(settings, store)
     return () if champion and has_learned_from(champion, past[0]) else past
 
 
 def show_judgment(found: dict[str, Any]) -> None:
     """The judgment as people read it."""
-    names = {"holdfast": "Holdfast", "recency_rule": "recency rule", "rfm_logistic": "RFM logistic"}
     measures = ("auc", "average_precision", "lift_at_10", "brier", "log_loss", "calibration_error")
     rows = []
     for model, values in found["models"].items():
         cells = [f"{values[m]['value']:.3f} [{values[m]['low']:.3f}, {values[m]['high']:.3f}]" for m in measures]
-        rows.append((names.get(model, model), *cells))
+        rows.append((SPOKEN.get(model, model), *cells))
     title = f"Judged on {', '.join(found['cutoffs'])}: mean [95 % interval]"
     show_table(title, ("model", *(m.replace("_", " ") for m in measures)), rows)
     for other, differences in found["paired"].items():
         d = differences["auc_difference"]
-        say(f"AUC above {names.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
+        say(f"AUC above {SPOKEN.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
     say(f"Grade {found['grade']}: {found['grade_because']}")
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold
@@ -30,15 +29,6 @@ class Platt:
 
     def __call__(self, margin: Floats) -> Floats:
         return self.slope * margin + self.intercept
-
-
-def fit_categories(catalog: Catalog, vectors: pa.Table) -> Mapping[str, tuple[str, ...]]:
-    """The levels of each categorical column, sorted, so that ordered labels keep their order."""
-    return {
-        feature.name: tuple(sorted({v for v in vectors.column(feature.name).to_pylist() if v is not None}))
-        for feature in catalog.features
-        if feature.unit == "category"
-    }
 
 
 def fit_trees(catalog: Catalog, X: Floats, churned: npt.NDArray[np.bool_], settings: FitSettings) -> lgb.Booster:

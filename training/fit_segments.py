@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
+from features.catalog import Catalog
 from models.segments import Segment, Segmenter
 from training.study import SegmentSettings
 
@@ -20,8 +21,9 @@ _REFITS = 8
 _SAME = 1.0  # spreads between centroids within which a segment is the former one
 _NEARLY = 0.05  # stabilities this near are told apart by silhouette
 
+Words = tuple[bool, tuple[str, str], tuple[str, str]]
 # column: logged, and how a segment far above or far below the middle of it is called
-_WORDS: dict[str, tuple[bool, tuple[str, str], tuple[str, str]]] = {
+_WORDS: dict[str, Words] = {
     "usual_purchase_days_per_28d": (True, ("frequent visitors", "频繁到访"), ("rare visitors", "很少到访")),
     "usual_spend_per_28d": (True, ("big spenders", "高消费"), ("small spenders", "低消费")),
     "spend_per_purchase_day_182d": (True, ("big baskets", "大单"), ("small baskets", "小单")),
@@ -31,19 +33,36 @@ _WORDS: dict[str, tuple[bool, tuple[str, str], tuple[str, str]]] = {
     "discount_share_182d": (False, ("bargain hunters", "爱折扣"), ("full-price buyers", "全价购买")),
     "weekend_share": (False, ("weekend shoppers", "周末购物"), ("weekday shoppers", "平日购物")),
     "engagements_91d": (True, ("engaged", "互动多"), ("hardly engaged", "互动少")),
+    "contract_price_per_30d": (True, ("dear contracts", "高价合同"), ("cheap contracts", "低价合同")),
+    "days_since_first_contract": (True, ("long-standing", "老客户"), ("newcomers", "新客户")),
+    "contract_terms": (True, ("often renewed", "多次续约"), ("seldom renewed", "很少续约")),
+    "auto_renewing_share": (False, ("renewing by themselves", "自动续约"), ("renewing by hand", "手动续约")),
 }
+_MONEY = ("usual_spend_per_28d", "contract_price_per_30d")
+_MOST_GIVEN = 6
 
 
 def fit_segments(
-    X: Floats, names: Sequence[str], settings: SegmentSettings, seed: int, before: Segmenter | None = None
-) -> Segmenter:
+    X: Floats, catalog: Catalog, gain: Mapping[str, float], settings: SegmentSettings, seed: int,
+    before: Segmenter | None = None,
+) -> Segmenter:  # fmt: skip
     """A segmenter over the behaviour columns that this catalog has, numbered from the biggest spenders down.
 
-    Segments near those of `before`, the one now in use, keep their id and names; others get new ids.
+    Where it has none of them, over the numbers given by the shop that the model looks at most. Segments near those of
+    `before`, the one now in use, keep their id and names; others get new ids.
+
+    Parameters
+    ----------
+    gain
+        By column how much the churn model gains by it.
     """
-    features = tuple(name for name in _WORDS if name in names)
-    columns = X[:, [list(names).index(name) for name in features]]
-    logged = tuple(_WORDS[name][0] for name in features)
+    varied = [name for j, name in enumerate(catalog.names) if len(np.unique(X[~np.isnan(X[:, j]), j])) > 2]
+    every = _words(catalog, gain, varied)
+    features = tuple(every)
+    columns = X[:, [catalog.names.index(name) for name in features]]
+    if not features or len(np.unique(np.nan_to_num(columns), axis=0)) < settings.fewest:
+        return Segmenter((), (), (), (), ((),), (Segment("S1", "all customers", "全部客户", 1.0, {}),))
+    logged = tuple(every[name][0] for name in features)
     plain = np.where(np.array(logged), np.log1p(np.maximum(columns, 0)), columns)
     center = np.nan_to_num(np.nanmedian(plain, axis=0))
     spread = np.nanquantile(plain, 0.84, axis=0) - np.nanquantile(plain, 0.16, axis=0)
@@ -51,14 +70,14 @@ def fit_segments(
     segmenter = Segmenter(features, logged, tuple(center.tolist()), tuple(scale.tolist()), (), ())
     Z = segmenter.scaled(columns)
     fitted = _best_number(Z, settings, seed)
-    by_spend = features.index("usual_spend_per_28d")
-    order = np.argsort(-fitted.cluster_centers_[:, by_spend], kind="stable")
+    first = next((features.index(name) for name in _MONEY if name in features), 0)
+    order = np.argsort(-fitted.cluster_centers_[:, first], kind="stable")
     centroids = fitted.cluster_centers_[order]
     labels = np.argsort(order)[fitted.labels_]
     kept = _kept(segmenter, centroids, before)
     unused = (f"S{k}" for k in count(1) if f"S{k}" not in {s.id for s in (before.segments if before else ())})
     segments = []
-    for k, (en, zh) in enumerate(_names(features, centroids)):
+    for k, (en, zh) in enumerate(_names([every[name][1:] for name in features], centroids)):
         profile = {name: float(np.nan_to_num(np.nanmedian(columns[labels == k, j]))) for j, name in enumerate(features)}
         same = kept.get(k)
         known = (same.id, same.en, same.zh) if same else (next(unused), en, zh)
@@ -102,21 +121,30 @@ def _kept(segmenter: Segmenter, centroids: Floats, before: Segmenter | None) -> 
     return {int(new): before.segments[old] for new, old in pairs if distance[new, old] < _SAME}
 
 
-def _names(features: Sequence[str], centroids: Floats) -> list[tuple[str, str]]:
+def _words(catalog: Catalog, gain: Mapping[str, float], varied: Sequence[str]) -> dict[str, Words]:
+    """The columns to tell customers apart by, and how the ends of each are called; given ones of more than two values."""
+    found = {name: words for name, words in _WORDS.items() if name in catalog.names}
+    if found:
+        return found
+    given = [f for f in catalog.features if f.family == "given" and f.unit != "category" and f.name in varied]
+    for feature in sorted(given, key=lambda f: -gain[f.name])[:_MOST_GIVEN]:
+        en, zh = feature.name.removeprefix("given_").replace("_", " "), feature.meaning_zh.partition("：")[2]
+        found[feature.name] = (False, (f"high {en}", f"{zh}高"), (f"low {en}", f"{zh}低"))
+    return found
+
+
+def _names(words: Sequence[tuple[tuple[str, str], tuple[str, str]]], centroids: Floats) -> list[tuple[str, str]]:
     """Distinct names in both languages: the words of the columns that stand out most, as many as it takes."""
     ranked = [
-        [
-            (_WORDS[features[j]][1] if row[j] > 0 else _WORDS[features[j]][2])
-            for j in np.argsort(-np.abs(row), kind="stable")
-        ]
+        [words[j][0] if row[j] > 0 else words[j][1] for j in np.argsort(-np.abs(row), kind="stable")]
         for row in centroids
     ]
     found = []
-    for k, words in enumerate(ranked):
+    for k, mine in enumerate(ranked):
         count = 2
-        while count < len(words) and any(
-            set(words[:count]) == set(other[:count]) for i, other in enumerate(ranked) if i != k
+        while count < len(mine) and any(
+            set(mine[:count]) == set(other[:count]) for i, other in enumerate(ranked) if i != k
         ):
             count += 1
-        found.append((", ".join(en for en, _ in words[:count]), "、".join(zh for _, zh in words[:count])))
+        found.append((", ".join(en for en, _ in mine[:count]), "、".join(zh for _, zh in mine[:count])))
     return found

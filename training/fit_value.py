@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalog import Catalog
+from features.refusal import Refusal, did_you_mean
 from models.bundle import References
 from models.churn import ChurnModel
+from models.habits import USUAL, ValueColumn, habits
 from models.lifetime import LifetimeModel
 from models.relationship import Relationship, RelationshipRules, worth
 from training.judge import JudgedCutoff
@@ -17,17 +19,39 @@ from training.study import Study
 
 Floats = npt.NDArray[np.float64]
 _ROWS_FOR_DIRECTION = 2000
+_PRICE = "contract_price_per_30d"
 _QUINTILES = (0.2, 0.4, 0.6, 0.8)
 _PYRAMID = (0.80, 0.95, 0.99)  # small, then ordinary, key and key_top begin
 
 
-def fit_lifetime(judged: Sequence[JudgedCutoff], names: tuple[str, ...], study: Study) -> LifetimeModel:
+def value_column(catalog: Catalog, study: Study) -> ValueColumn:
+    """The column that tells what a customer brings: the one that the study names, else spend, else the contracts' price.
+
+    Raises
+    ------
+    Refusal
+        HF104 where the study names none of the catalog's numeric columns.
+    """
+    numbers = [f.name for f in catalog.features if f.unit != "category"]
+    if study.value.column:
+        if study.value.column not in numbers:
+            raise Refusal(
+                "HF104", f"value.column {study.value.column!r} is no numeric column of this shop's vectors.",
+                did_you_mean(study.value.column, numbers),
+            )  # fmt: skip
+        return ValueColumn(study.value.column, study.value.column_days)
+    known = (ValueColumn(), ValueColumn(_PRICE, 30))
+    return next((column for column in known if column.name in numbers), ValueColumn(""))
+
+
+def fit_lifetime(
+    judged: Sequence[JudgedCutoff], names: tuple[str, ...], value: ValueColumn, study: Study
+) -> LifetimeModel:
     """The level of what customers spent over what their usual spend promised, and its spread among who stayed.
 
     A customer's judged horizons are added up: that keeps what is lasting about them and lets some of the chance cancel.
     """
-    usual = np.concatenate([j.X[:, names.index("usual_spend_per_28d")] for j in judged])
-    usual = np.maximum(np.nan_to_num(usual), 0) * (study.churn.horizon_days / 28)
+    usual = np.concatenate([_usual(j, names, value) for j in judged]) * (study.churn.horizon_days / 28)
     staying = 1 - np.concatenate([j.probability["holdfast"] for j in judged])
     spent = np.concatenate([j.spend for j in judged])
     promised = float((usual * staying).sum())
@@ -35,31 +59,48 @@ def fit_lifetime(judged: Sequence[JudgedCutoff], names: tuple[str, ...], study: 
     stayed = (np.concatenate([j.churned for j in judged]) == 0) & (usual > 0)
     everyone, who = np.unique(np.concatenate([j.customer_ids for j in judged])[stayed], return_inverse=True)
     ratios = np.bincount(who, spent[stayed], len(everyone)) / (np.bincount(who, usual[stayed], len(everyone)) * level)
-    low, high = np.quantile(ratios, [0.1, 0.9]) if len(ratios) else (1.0, 1.0)
+    low, high = np.quantile(ratios, [0.1, 0.9]) if len(ratios) and spent.sum() > 0 else (1.0, 1.0)
     return LifetimeModel(
         study.churn.horizon_days, study.value.days, study.value.yearly_discount, level,
         float(np.clip(low, 0.0, 1.0)), float(max(high, 1.0)),
     )  # fmt: skip
 
 
-def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], study: Study) -> Relationship:
-    """Quintiles, medians and the pyramid's edges among the eligible customers of the last judged cut-off."""
-    column = {name: last.X[:, j] for j, name in enumerate(names)}
+def _usual(judged: JudgedCutoff, names: tuple[str, ...], value: ValueColumn) -> Floats:
+    brought = value.per_28d({name: judged.X[:, j] for j, name in enumerate(names)})
+    return np.zeros(len(judged.X)) if brought is None else np.maximum(np.nan_to_num(brought), 0)
+
+
+def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], value: ValueColumn, study: Study) -> Relationship:
+    """Quintiles, medians and the pyramid's edges among the eligible customers of the last judged cut-off.
+
+    Edges of what no column tells are 0, and no word is said by them.
+    """
+    column = habits({name: last.X[:, j] for j, name in enumerate(names)}, value)
+    nothing = np.zeros(len(last.X))
 
     def edges(name: str) -> tuple[float, ...]:
-        return tuple(float(edge) for edge in np.nanquantile(column[name], _QUINTILES))
+        return tuple(float(edge) for edge in np.nanquantile(column.get(name, nothing), _QUINTILES))
 
+    def middle(name: str) -> float:
+        return float(np.nanmedian(column.get(name, nothing)))
+
+    growth = middle("spend_trend_56d_182d")
+    if study.churn.definition == "contract":
+        growth = max(growth, np.nextafter(1, 2))  # most contracts cost what they did: that is no growth
     return Relationship(
-        active_within_days=study.churn.active_within_days,
+        active_within_days=study.churn.meant.active_within_days,
         rules=RelationshipRules(**study.relationship.model_dump()),
         rfm_edges={
             "recency": edges("days_since_last_purchase"),
             "frequency": edges("purchase_days_182d"),
             "money": edges("spend_182d"),
         },
-        value_edge=float(np.nanmedian(column["spend_91d"])),
-        growth_edge=float(np.nanmedian(column["spend_trend_56d_182d"])),
-        tier_edges=tuple(float(edge) for edge in np.quantile(worth(column), _PYRAMID)),  # type: ignore[arg-type]
+        value_edge=middle("spend_91d"),
+        growth_edge=growth,
+        tier_edges=tuple(float(edge) for edge in np.quantile(worth(column), _PYRAMID))
+        if USUAL in column
+        else (0, 0, 0),  # type: ignore[arg-type]
     )
 
 

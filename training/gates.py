@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from training.spoken import SPOKEN
 from training.study import Gates
 
 
@@ -28,10 +29,11 @@ def gates(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, rul
     """
     found = []
     if rules.better_than_recency_rule:
-        low = challenger["paired"]["recency_rule"]["auc_difference"]["low"]
+        rule = next(iter(challenger["paired"]))  # the rule of thumb is judged first
+        low = challenger["paired"][rule]["auc_difference"]["low"]
         found.append(
             Gate(
-                "better than the recency rule",
+                f"better than the {SPOKEN[rule]}",
                 low > 0,
                 f"AUC difference is at least {low:+.4f} at 95 %; wanted above 0",
             )
@@ -42,7 +44,7 @@ def gates(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, rul
 
 
 def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: Gates) -> Gate:
-    """Log loss against the champion's: on cut-offs new to it, else as both were judged on the same ones."""
+    """Log loss against the champion's: on cut-offs new to it, else as both were judged on the same ones, or on folds."""
     name = f"no worse than {champion['bundle']}"
     beside = challenger.get("against_champion")
     if beside and beside["bundle"] == champion["bundle"]:
@@ -50,6 +52,9 @@ def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: 
     elif champion["cutoffs"] == challenger["cutoffs"]:
         mine, theirs = (j["models"]["holdfast"]["log_loss"]["value"] for j in (challenger, champion))
         where = "the cut-offs that both were judged on"
+    elif not (champion.get("in_time", True) or challenger.get("in_time", True)):
+        mine, theirs = (j["models"]["holdfast"]["log_loss"]["value"] for j in (challenger, champion))
+        where = "customers that neither's judged models had seen"
     else:
         return Gate(name, False, "no cut-off is new to the champion or was judged for both; wait for labels to mature")
     because = (

@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalog import Catalog
+from features.snapshot import day_date
 from models.churn import sigmoid
-from training.baselines import BASELINES
+from training.baselines import Baseline
 from training.fit_churn import Platt, fit_split
 from training.measures import MEASURES
 from training.panel import Panel, Split
+from training.spoken import PLAINLY
 from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
@@ -47,6 +49,7 @@ class Judgment:
     grade: str
     grade_because: str
     against_champion: dict[str, Any] | None = None
+    is_in_time: bool = True
 
     def as_dict(self, bundle_id: str) -> dict[str, Any]:
         last = self.judged[-1]
@@ -64,18 +67,22 @@ class Judgment:
             "grade": self.grade,
             "grade_because": self.grade_because,
             "against_champion": self.against_champion,
+            "in_time": self.is_in_time,
         }
 
 
 def judge(
-    panel: Panel, splits: Sequence[Split], catalog: Catalog, settings: FitSettings,
+    panel: Panel, splits: Sequence[Split], catalog: Catalog, settings: FitSettings, baselines: Mapping[str, Baseline],
     tell: Callable[[], object] = lambda: None,
 ) -> Judgment:  # fmt: skip
-    """Judge ours and the baselines on each split; `tell` is called after each."""
+    """Judge ours and the baselines on each split; `tell` is called after each. Folds are judged as one cut-off."""
     judged = []
     for split in splits:
-        judged.append(_judge_cutoff(panel, split, catalog, settings))
+        judged.append(_judge_split(panel, split, catalog, settings, baselines))
         tell()
+    in_time = all(isinstance(split.judge, date) for split in splits)
+    if not in_time:
+        judged = [_as_one(judged)]
     means = _measured(judged, settings.seed)
     models = {
         name: {
@@ -91,23 +98,36 @@ def judge(
             f"{measure}_difference": _summary((means["holdfast"][measure] - means[name][measure]).mean(axis=0))
             for measure in ("auc", "log_loss")
         }
-        for name in BASELINES
+        for name in baselines
     }
-    return Judgment(tuple(judged), models, paired, *_grade(models, paired))
+    return Judgment(tuple(judged), models, paired, *_grade(models, paired), is_in_time=in_time)
 
 
-def _judge_cutoff(panel: Panel, split: Split, catalog: Catalog, settings: FitSettings) -> JudgedCutoff:
+def _judge_split(
+    panel: Panel, split: Split, catalog: Catalog, settings: FitSettings, baselines: Mapping[str, Baseline]
+) -> JudgedCutoff:
     assert split.judge is not None
     booster, platt = fit_split(panel, split, catalog, settings)
     rows = panel.at(split.judge)
     margin = np.asarray(booster.predict(panel.X[rows], raw_score=True), float)
     probability = {"holdfast": sigmoid(platt(margin))}
-    for name, baseline in BASELINES.items():
-        probability[name] = baseline(panel, split, catalog.names)
+    for name, baseline in baselines.items():
+        probability[name] = baseline(panel, split, catalog)
     return JudgedCutoff(
-        split.judge, panel.customer_ids[rows], panel.churned[rows].astype(float), panel.spend[rows],
+        day_date(int(panel.cutoff[rows].max())), panel.customer_ids[rows], panel.churned[rows].astype(float), panel.spend[rows],
         panel.X[rows], probability, platt,
     )  # fmt: skip
+
+
+def _as_one(folds: Sequence[JudgedCutoff]) -> JudgedCutoff:
+    """Every row once, by the model that has not seen it."""
+    return JudgedCutoff(
+        max(fold.cutoff for fold in folds),
+        np.concatenate([fold.customer_ids for fold in folds]),
+        *(np.concatenate([getattr(fold, name) for fold in folds]) for name in ("churned", "spend", "X")),
+        {name: np.concatenate([fold.probability[name] for fold in folds]) for name in folds[0].probability},
+        folds[0].platt,
+    )
 
 
 def _draws(judged: Sequence[JudgedCutoff], seed: int) -> Iterator[list[Floats]]:
@@ -126,7 +146,7 @@ def _draws(judged: Sequence[JudgedCutoff], seed: int) -> Iterator[list[Floats]]:
 
 def _measured(judged: Sequence[JudgedCutoff], seed: int) -> dict[str, dict[str, Floats]]:
     """By model and measure, shape (cut-offs, 1 + DRAWS): the measure itself, then its bootstrap draws."""
-    blocks: dict[str, dict[str, list[Floats]]] = {n: {m: [] for m in MEASURES} for n in ("holdfast", *BASELINES)}
+    blocks: dict[str, dict[str, list[Floats]]] = {n: {m: [] for m in MEASURES} for n in judged[0].probability}
     for weights in _draws(judged, seed):
         for name, of_model in blocks.items():
             for measure, found in of_model.items():
@@ -150,16 +170,16 @@ def _grade(models: Mapping[str, Any], paired: Mapping[str, Any]) -> tuple[str, s
     """A to D against what one would do without a model, in words a manager understands."""
     auc = models["holdfast"]["auc"]["value"]
     lift = models["holdfast"]["lift_at_10"]["value"]
-    over_rule = paired["recency_rule"]["auc_difference"]
-    over_rfm = paired["rfm_logistic"]["auc_difference"]
+    rule, regression = paired
+    over_rule, over_regression = (paired[name]["auc_difference"] for name in paired)
     finds = f"Among the tenth it holds most at risk, {lift:.1f} times as many leave as among all."
     if over_rule["low"] <= 0:
         grade = "C" if over_rule["value"] > 0 else "D"
-        return grade, f"Not reliably better than asking who has not bought for longest. {finds}"
+        return grade, f"Not reliably better than {PLAINLY[rule]}. {finds}"
     if auc < 0.65:
-        return "C", f"Better than the recency rule, but it tells few leavers from stayers. {finds}"
-    if over_rfm["low"] > 0:
-        return "A", f"Reliably better than the best recency rule and than recency, frequency and spend. {finds}"
-    if over_rfm["high"] < 0:
-        return "C", f"Better than the best recency rule, but reliably worse than recency, frequency and spend. {finds}"
-    return "B", f"Reliably better than the best recency rule, not than recency, frequency and spend. {finds}"
+        return "C", f"Better than {PLAINLY[rule]}, but it tells few leavers from stayers. {finds}"
+    if over_regression["low"] > 0:
+        return "A", f"Reliably better than {PLAINLY[rule]} and than {PLAINLY[regression]}. {finds}"
+    if over_regression["high"] < 0:
+        return "C", f"Better than {PLAINLY[rule]}, but reliably worse than {PLAINLY[regression]}. {finds}"
+    return "B", f"Reliably better than {PLAINLY[rule]}, not than {PLAINLY[regression]}. {finds}"

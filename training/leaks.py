@@ -21,7 +21,7 @@ from models.churn import encode
 from training.altered_tables import KINDS
 from training.dominance import dominance, lone_features, tables_behind
 from training.finding import Finding
-from training.fit_churn import fit_categories
+from training.fit_categories import fit_categories
 from training.fit_vector_references import fit_vector_references
 from training.foreknowledge import foreknowledge, undated_columns
 from training.leak_proof import CUSTOMERS, Changed, LeakProof, prove
@@ -70,7 +70,7 @@ def find_leaks(
     customers
         How many of them other futures are tried on.
     """
-    cutoffs = usable_cutoffs(checked, study) if "transactions" in checked.columns else ()
+    cutoffs = usable_cutoffs(checked, study) if study.churn.definition == "silence" else ()
     tried = _tried(checked, cutoffs)
     references = fit_vector_references(
         checked, tried[0], study.vectors.memory_days, study.fit.seed, study.vectors.threads

@@ -17,13 +17,14 @@ from features.consent import opted_out
 from features.refusal import Refusal
 from features.snapshot import day_number
 from features.sources import connect
-from models.bundle import load_bundle
+from models.bundle import Bundle, load_bundle
+from models.definition import ChurnDefinition
 from models.ledger import Ledger
 from models.outcome import RunOutcome, expected_of, outcome, write_outcome
 from models.published import folder_name
 from models.runs import ScoreRun
 from training.champion import has_learned_from
-from training.labels import silence_labels
+from training.labels import churn_labels
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ def compare_runs(
     found = []
     for run in runs:
         expected = expected_of(ledger, run.number)
-        churned, known = labels_of(run, expected.customer_ids, checked)
-        became = outcome(expected, churned, known, compared_at, _seen_in_training(run, bundles))
+        bundle = _bundle_of(run, bundles)
+        churned, known = labels_of(run, expected.customer_ids, checked, _definition_of(run, bundle))
+        learned = has_learned_from(bundle, run.cutoff) if bundle else None
+        became = outcome(expected, churned, known, compared_at, learned)
         by_customer = dict(zip(expected.customer_ids[known].tolist(), churned[known].tolist(), strict=True))
         if write_outcome(ledger, run.number, by_customer, became):
             found.append(ComparedRun(run, became))
@@ -66,37 +69,49 @@ def compare_runs(
 
 
 def labels_of(
-    run: ScoreRun, customer_ids: Sequence[str] | npt.NDArray[np.object_], checked: CheckedTables
+    run: ScoreRun,
+    customer_ids: Sequence[str] | npt.NDArray[np.object_],
+    checked: CheckedTables,
+    definition: ChurnDefinition,
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Whether each of a run's customers churned, and whether that is known; arrays of shape (customers,).
 
     It is not where the tables hold nothing of a customer from before the cut-off, for then silence after it says
     nothing, and not where a customer objects to profiling.
     """
-    assert run.matures_on is not None
     asked = pa.table(
         {
             "cutoff": np.full(len(customer_ids), day_number(run.cutoff), np.int32),
             "customer_id": pa.array(customer_ids, pa.string()),
         }
     )
-    labels = silence_labels(checked, asked, (run.matures_on - run.cutoff).days)
-    held = _bought_before(run.cutoff, checked) - opted_out(checked)
+    labels = churn_labels(checked, asked, definition)
+    held = _known_before(run.cutoff, checked, definition) - opted_out(checked)
     known = np.array([customer in held for customer in customer_ids], bool)
     return labels.churned, known & labels.matured
 
 
-def _bought_before(cutoff: date, checked: CheckedTables) -> frozenset[str]:
+def _known_before(cutoff: date, checked: CheckedTables, definition: ChurnDefinition) -> frozenset[str]:
+    """Of whom the table that tells the label holds something from before the cut-off."""
+    table, day = {"silence": ("transactions", "day"), "contract": ("subscriptions", "started_day"),
+                  "given": ("vectors", "0")}[definition.kind]  # fmt: skip
     with connect() as connection:
         found = connection.sql(
-            f"select distinct customer_id from {checked.rows('transactions')} where day < {day_number(cutoff)}"
+            f"select distinct customer_id from {checked.rows(table)} where {day} < {day_number(cutoff)}"
         ).fetchall()
     return frozenset(customer for (customer,) in found)
 
 
-def _seen_in_training(run: ScoreRun, bundles: Path) -> bool | None:
+def _bundle_of(run: ScoreRun, bundles: Path) -> Bundle | None:
     try:
-        bundle = load_bundle(bundles / folder_name(run.bundle), run.bundle)
+        return load_bundle(bundles / folder_name(run.bundle), run.bundle)
     except Refusal:
         return None
-    return has_learned_from(bundle, run.cutoff)
+
+
+def _definition_of(run: ScoreRun, bundle: Bundle | None) -> ChurnDefinition:
+    """The bundle's; of a bundle that is gone the ledger keeps the days, and silence was long the only kind."""
+    if bundle is not None:
+        return bundle.definition
+    assert run.matures_on is not None
+    return ChurnDefinition("silence", (run.matures_on - run.cutoff).days)

@@ -13,20 +13,24 @@ import pyarrow as pa
 from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.snapshot import day_number
+from training.folds import folds
 from training.labels import Labels, is_matured
 from training.study import CutoffSettings, Minimums, Study
+
+Part = date | int
+"""A part of the panel that is fitted, calibrated or judged on whole: a cut-off, or a fold where there is no time."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Cut-offs to fit on, the later one to calibrate on, and the still later one to judge on.
+    """Cut-offs to fit on, the later one to calibrate on, and the still later one to judge on; or folds for these.
 
     Every label window used to fit ends at or before `calibrate`; that of `calibrate` ends at or before `judge`.
     """
 
-    fit: tuple[date, ...]
-    calibrate: date
-    judge: date | None
+    fit: tuple[Part, ...]
+    calibrate: Part
+    judge: Part | None
 
     def __post_init__(self) -> None:
         if not self.fit:
@@ -35,7 +39,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Panel:
-    """Eligible customers at every matured cut-off; arrays of shape (rows,) in the order of `vectors`."""
+    """Eligible customers at every matured cut-off; arrays of shape (rows,) in the order of `vectors`.
+
+    Attributes
+    ----------
+    fold
+        From 1 to FOLDS. Rows of one customer and rows of equal values share a fold.
+    """
 
     vectors: pa.Table
     X: npt.NDArray[np.float64]
@@ -43,10 +53,13 @@ class Panel:
     spend: npt.NDArray[np.float64]
     cutoff: npt.NDArray[np.int32]
     customer_ids: npt.NDArray[np.object_]
+    fold: npt.NDArray[np.int32]
 
-    def at(self, *cutoffs: date) -> npt.NDArray[np.bool_]:
-        """The rows of some cut-offs, as a mask."""
-        return np.isin(self.cutoff, [day_number(cutoff) for cutoff in cutoffs])
+    def at(self, *parts: Part) -> npt.NDArray[np.bool_]:
+        """The rows of some cut-offs or folds, as a mask."""
+        if any(isinstance(part, int) for part in parts):
+            return np.isin(self.fold, parts)
+        return np.isin(self.cutoff, [day_number(part) for part in parts if isinstance(part, date)])
 
 
 def known_by(until: date, study: Study, checked: CheckedTables) -> tuple[Study, CheckedTables]:
@@ -64,7 +77,7 @@ def known_by(until: date, study: Study, checked: CheckedTables) -> tuple[Study, 
             "HF206", f"--until {until} lies outside what is known, {checked.first_day} to {checked.known_until}.",
             "Choose a day after the first and not after the last of these.",
         )  # fmt: skip
-    last = until - timedelta(days=study.churn.horizon_days)
+    last = until - timedelta(days=study.churn.meant.label_days)
     cutoffs = study.cutoffs.model_copy(update={"last": min(study.cutoffs.last or last, last)})
     return study.model_copy(update={"cutoffs": cutoffs}), replace(checked, known_until=until)
 
@@ -120,8 +133,9 @@ def split_before(cutoffs: Sequence[date], judge: date | None, horizon_days: int)
 
 
 def build_panel(
-    vectors: pa.Table, X: npt.NDArray[np.float64], labels: Labels, eligible: npt.NDArray[np.bool_], minimums: Minimums
-) -> Panel:
+    vectors: pa.Table, X: npt.NDArray[np.float64], labels: Labels, eligible: npt.NDArray[np.bool_], minimums: Minimums,
+    seed: int = 0,
+) -> Panel:  # fmt: skip
     """The panel of the eligible rows whose labels are matured.
 
     Raises
@@ -131,7 +145,7 @@ def build_panel(
     """
     kept = np.flatnonzero(eligible & labels.matured)
     cutoff = vectors.column("cutoff").to_numpy()
-    last = kept[cutoff[kept] == cutoff.max()]
+    last = kept[cutoff[kept] == cutoff.max()] if len(cutoff) else kept
     if len(last) < minimums.customers:
         raise Refusal(
             "HF301", f"only {len(last)} {'customer is' if len(last) == 1 else 'customers are'} eligible at the last matured"
@@ -144,10 +158,8 @@ def build_panel(
             raise Refusal(
                 "HF302", f"{count} of {len(last)} customers {who} at the last matured cut-off; training needs"
                 f" {minimums.churners}.",
-                "Change churn.horizon_days or churn.active_within_days, or lower minimums.churners in study.toml.",
+                "Change churn.horizon_days or the rest of [churn], or lower minimums.churners in study.toml.",
             )  # fmt: skip
     taken = vectors.take(kept)
-    return Panel(
-        taken, X[kept], labels.churned[kept], labels.spend[kept], cutoff[kept],
-        np.array(taken.column("customer_id").to_pylist(), object),
-    )  # fmt: skip
+    ids = np.array(taken.column("customer_id").to_pylist(), object)
+    return Panel(taken, X[kept], labels.churned[kept], labels.spend[kept], cutoff[kept], ids, folds(X[kept], ids, seed))

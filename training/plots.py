@@ -16,9 +16,9 @@ from features.catalog import Catalog
 from models.churn import ChurnModel
 from models.segments import Segmenter
 from training.judge import JudgedCutoff
+from training.spoken import SPOKEN
 
 Floats = npt.NDArray[np.float64]
-_NAMES = {"holdfast": "Holdfast", "recency_rule": "recency rule", "rfm_logistic": "RFM logistic"}
 
 
 def lift_and_gains(judged: Sequence[JudgedCutoff]) -> Figure:
@@ -26,11 +26,11 @@ def lift_and_gains(judged: Sequence[JudgedCutoff]) -> Figure:
     figure, (gains, lift) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     churned = np.concatenate([j.churned for j in judged])
     share = np.arange(1, len(churned) + 1) / len(churned)
-    for name, label in _NAMES.items():
+    for name in judged[0].probability:
         order = np.argsort(-np.concatenate([j.probability[name] for j in judged]), kind="stable")
         found = np.cumsum(churned[order]) / churned.sum()
-        gains.plot(share, found, label=label)
-        lift.plot(share[20:], (found / share)[20:], label=label)
+        gains.plot(share, found, label=SPOKEN[name])
+        lift.plot(share[20:], (found / share)[20:], label=SPOKEN[name])
     gains.plot([0, 1], [0, 1], color="grey", linestyle=":", label="chance")
     gains.set(xlabel="share of customers, riskiest first", ylabel="share of churners found", title="Gains")
     lift.set(xlabel="share of customers, riskiest first", ylabel="times the average churn rate", title="Lift")

@@ -15,10 +15,13 @@ from features.checked import CheckedTables
 from features.consent import opted_out
 from features.snapshot import day_number
 from features.vectors import vectors
-from training.labels import Labels, silence_labels
+from models.churn import encode
+from models.definition import GIVEN
+from training.fit_categories import fit_categories
+from training.labels import Labels, churn_labels
 from training.study import Study
 
-_ASKED = ("days_since_last_purchase", "purchase_days_182d")
+_HABITS = ("purchase_days_182d", "contracts_under_notice")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Population:
     Attributes
     ----------
     vectors
-        `cutoff`, `customer_id`, `days_since_last_purchase` and `purchase_days_182d`.
+        `cutoff`, `customer_id`, what eligibility rests on, and `purchase_days_182d` where there are purchases.
     """
 
     cutoffs: tuple[date, ...]
@@ -72,13 +75,23 @@ class Population:
 
 def population(checked: CheckedTables, study: Study, cutoffs: Sequence[date]) -> Population:
     """Who is eligible at each cut-off, and their labels; only what eligibility rests on is computed."""
-    table = vectors(checked, CATALOG.naming(_ASKED), cutoffs, study.vectors.memory_days)
-    labels = silence_labels(checked, table, study.churn.horizon_days)
-    return Population(tuple(cutoffs), table, labels, eligible_rows(checked, table, study))
+    definition = study.churn.meant
+    every = CATALOG.available(checked.columns, {}, checked.given)
+    asked = [
+        n
+        for n in every.names
+        if n in (*definition.rests_on, *_HABITS) or (definition.kind == "given" and n.startswith(GIVEN))
+    ]
+    catalog = every.naming(asked)
+    table = vectors(checked, catalog, cutoffs, study.vectors.memory_days)
+    X = encode(table, catalog.names, fit_categories(catalog, table))
+    labels = churn_labels(checked, table, definition)
+    return Population(tuple(cutoffs), table, labels, eligible_rows(checked, table, X, catalog.names, study))
 
 
-def eligible_rows(checked: CheckedTables, table: pa.Table, study: Study) -> npt.NDArray[np.bool_]:
-    """Which rows of a vectors table the churn definition is about: lately active, and not objecting to profiling."""
-    silence = table.column("days_since_last_purchase").to_numpy().astype(float)
+def eligible_rows(
+    checked: CheckedTables, table: pa.Table, X: npt.NDArray[np.float64], names: Sequence[str], study: Study
+) -> npt.NDArray[np.bool_]:
+    """Which rows of a vectors table, X its columns of these names, the churn definition is about; nobody who objects."""
     objecting = np.isin(table.column("customer_id").to_pylist(), list(opted_out(checked)))
-    return np.asarray((silence <= study.churn.active_within_days) & ~objecting)
+    return study.churn.meant.eligible({name: X[:, j] for j, name in enumerate(names)}) & ~objecting

@@ -83,7 +83,7 @@ class Preflight:
 def preflight(shop: Shop, study: Study, checked: CheckedTables, today: date) -> Preflight:
     """Look at tables and study as reading, building vectors, training and scoring will."""
     buys = "transactions" in checked.columns
-    cutoffs = usable_cutoffs(checked, study) if buys else ()
+    cutoffs = usable_cutoffs(checked, study)
     found = population(checked, study, cutoffs) if cutoffs else None
     gaps = usual_gaps(checked) if buys else Gaps(np.empty(0))
     findings = [*table_findings(shop, checked), *study_findings(checked, study, found, gaps, today)]

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, model_validator
 
 from features.settings import Settings, read_toml
+from models.definition import ChurnDefinition, Kind
 
 
 class ChurnSettings(Settings):
     """`[churn]`."""
 
-    definition: Literal["silence"] = "silence"
+    definition: Kind = "silence"
     horizon_days: int = Field(28, ge=1, le=730)
     active_within_days: int = Field(91, ge=1, le=1095)
+    grace_days: int = Field(14, ge=0, le=365)
+
+    @property
+    def meant(self) -> ChurnDefinition:
+        """The definition with what belongs to it: the grace to `contract`, the active window to `silence`."""
+        return ChurnDefinition(
+            self.definition, self.horizon_days,
+            active_within_days=self.active_within_days if self.definition == "silence" else 0,
+            grace_days=self.grace_days if self.definition == "contract" else 0,
+        )  # fmt: skip
 
 
 class CutoffSettings(Settings):
@@ -62,6 +72,8 @@ class ValueSettings(Settings):
 
     days: int = Field(365, ge=28)
     yearly_discount: float = Field(0.1, ge=0)
+    column: str = ""
+    column_days: int = Field(30, ge=1, le=366)
 
 
 class BandSettings(Settings):
@@ -110,7 +122,7 @@ class Study(Settings):
 
     @model_validator(mode="after")
     def _memory_covers_activity(self) -> Study:
-        if self.vectors.memory_days < self.churn.active_within_days:
+        if self.vectors.memory_days < self.churn.meant.active_within_days:
             raise ValueError("vectors.memory_days must be at least churn.active_within_days")
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -13,7 +14,9 @@ from features.consent import opted_out
 from features.refusal import Refusal
 from training.finding import Finding, refused
 from training.gaps import Gaps, came_back
-from training.panel import build_panel, cutoff_grid, matured_cutoffs
+from training.labels import TOLD_BY, require_told
+from training.panel import build_panel, cutoff_grid
+from training.plan import plan
 from training.population import CutoffCount, Population
 from training.study import Study
 
@@ -25,17 +28,19 @@ _LIKELY_AUC = 0.8
 
 def history_needed(study: Study) -> int:
     """Days of history without which nothing can be fitted, calibrated and judged."""
-    churn, cutoffs = study.churn, study.cutoffs
-    count = cutoffs.judged + 2 * -(-churn.horizon_days // cutoffs.every_days)
-    return cutoffs.min_history_days + (count - 1) * cutoffs.every_days + churn.horizon_days
+    label_days, cutoffs = study.churn.meant.label_days, study.cutoffs
+    count = cutoffs.judged + 2 * -(-label_days // cutoffs.every_days)
+    return cutoffs.min_history_days + (count - 1) * cutoffs.every_days + label_days
 
 
 def usable_cutoffs(checked: CheckedTables, study: Study) -> tuple[date, ...]:
     """The matured cut-offs that training would take, or as many as there are where it would refuse; oldest first."""
-    settings, horizon = study.cutoffs, timedelta(days=study.churn.horizon_days)
+    settings, horizon = study.cutoffs, timedelta(days=study.churn.meant.label_days)
     try:
-        return matured_cutoffs(checked, settings, study.churn.horizon_days)
-    except Refusal:
+        return plan(checked, study).cutoffs
+    except Refusal as refusal:
+        if refusal.code == "HF207" or study.churn.definition == "given":
+            return ()
         matured = checked.known_until - horizon
         last = min(settings.last or matured, matured)
         first = checked.first_day + timedelta(days=max(settings.min_history_days, 1))
@@ -64,12 +69,10 @@ def study_findings(
     found
         The population at `usable_cutoffs`; None where there are none.
     """
-    if "transactions" not in checked.columns:
-        yield Finding(
-            "churn definition", "train", "error", "", "transactions",
-            f"Who churned by {study.churn.definition} is told from transactions, and shop.toml maps none.", "HF207", 0, 1,
-            "Add [tables.transactions].",
-        )  # fmt: skip
+    try:
+        require_told(checked, study.churn.meant)
+    except Refusal as refusal:
+        yield replace(refused("churn definition", "train", refusal, 0, 1), table=TOLD_BY[study.churn.definition][0])
         return
     yield from _history(checked, study)
     yield from _memory(checked, study)
@@ -79,9 +82,11 @@ def study_findings(
         yield from _class_shares(counts)
         yield from _few(study, counts)
         yield from _steady(counts)
-        yield from _purchases(found)
-        yield from _sleepers(checked, study, found)
-    yield from _horizon(study, gaps)
+    if study.churn.definition == "silence":
+        if found is not None:
+            yield from _purchases(found)
+            yield from _sleepers(checked, study, found)
+        yield from _horizon(study, gaps)
     yield _objecting(checked, found)
     yield _fresh(checked, study, today)
 
@@ -90,9 +95,18 @@ def _history(checked: CheckedTables, study: Study) -> Iterator[Finding]:
     """Too short a history in the words of the refusal that training would give; else how much more would help."""
     days, needed = (checked.known_until - checked.first_day).days, history_needed(study)
     try:
-        cutoffs = matured_cutoffs(checked, study.cutoffs, study.churn.horizon_days)
+        planned = plan(checked, study)
     except Refusal as refusal:
         yield refused("history", "train", refusal, days, needed)
+        return
+    cutoffs = planned.cutoffs
+    if not planned.is_in_time:
+        yield Finding(
+            "history", "train", "recommendation", "", "vectors",
+            f"Labels are of {len(cutoffs)} day{'s' if len(cutoffs) > 1 else ''}: the model is judged on random fifths of the"
+            " customers, not on later days.", "", len(cutoffs), study.cutoffs.judged + 2,
+            "Bring vectors of several days, with as_of, where you have them.",
+        )  # fmt: skip
         return
     told = f"{days:,} days carry {len(cutoffs)} matured cut-offs, {cutoffs[0]} to {cutoffs[-1]}"
     whole = needed + max(0, study.vectors.memory_days - study.cutoffs.min_history_days)

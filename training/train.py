@@ -13,21 +13,23 @@ from features.catalog import Catalog
 from features.checked import CheckedTables
 from features.console import Stopwatch, progress
 from features.references import VectorReferences
-from features.refusal import Refusal
 from features.shop import Shop
 from features.store import Store
 from features.vectors import vectors
-from models.bundle import Bundle, ChurnDefinition
+from models.bundle import Bundle
 from models.churn import encode
+from training.baselines import baselines_of
 from training.card import model_card
 from training.champion import against_champion
-from training.fit_churn import fit_categories, fit_champion, fit_split
+from training.fit_categories import fit_categories
+from training.fit_churn import fit_champion, fit_split
 from training.fit_segments import fit_segments
-from training.fit_value import fit_lifetime, fit_references, fit_relationship
+from training.fit_value import fit_lifetime, fit_references, fit_relationship, value_column
 from training.fit_vector_references import fit_vector_references
 from training.judge import Judgment, judge
-from training.labels import silence_labels
-from training.panel import Panel, build_panel, judging_splits, matured_cutoffs, split_before
+from training.labels import churn_labels
+from training.panel import Panel, build_panel
+from training.plan import Plan, plan
 from training.population import eligible_rows
 from training.study import Study
 
@@ -43,8 +45,9 @@ class Trained:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The panel, and what its vectors are made of: catalog, references, and the levels of each categorical column."""
+    """The plan and its panel, and what its vectors are made of: catalog, references, levels of each categorical column."""
 
+    plan: Plan
     panel: Panel
     catalog: Catalog
     references: VectorReferences
@@ -52,7 +55,7 @@ class Prepared:
 
 
 def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store | None, watch: Stopwatch) -> Prepared:
-    """Vectors and labels at every matured cut-off.
+    """Vectors and labels at every cut-off of the plan.
 
     The references are those of the first judged cut-off, so that nothing judged took part in them. The levels are
     those seen at the earliest cut-off and later ones alike: they name values, and tell nothing of the label.
@@ -60,27 +63,22 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
     Raises
     ------
     Refusal
-        HF207 without transactions; HF301 to HF303 where there is too little to learn from.
+        HF207 where nothing tells who churned; HF301 to HF303 where there is too little to learn from.
     """
-    if "transactions" not in checked.columns:
-        raise Refusal(
-            "HF207", f"Who churned by {study.churn.definition} is told from transactions, and shop.toml maps none.",
-            "Add [tables.transactions].",
-        )  # fmt: skip
-    horizon, memory_days, threads = study.churn.horizon_days, study.vectors.memory_days, study.vectors.threads
-    cutoffs = matured_cutoffs(checked, study.cutoffs, horizon)
+    memory_days, threads = study.vectors.memory_days, study.vectors.threads
+    planned = plan(checked, study)
     with watch.step("references"):
-        first_judged = cutoffs[-study.cutoffs.judged]
-        references = fit_vector_references(checked, first_judged, memory_days, study.fit.seed, threads)
+        references = fit_vector_references(checked, planned.first_judged, memory_days, study.fit.seed, threads)
     catalog = catalog_of(shop, checked, references).learnable
     with watch.step("vectors"):
-        table = vectors(checked, catalog, cutoffs, memory_days, store, threads, references)
+        table = vectors(checked, catalog, planned.cutoffs, memory_days, store, threads, references)
     with watch.step("labels"):
         categories = fit_categories(catalog, table)
         X = encode(table, catalog.names, categories)
-        labels = silence_labels(checked, table, horizon)
-        panel = build_panel(table, X, labels, eligible_rows(checked, table, study), study.minimums)
-    return Prepared(panel, catalog, references, categories)
+        labels = churn_labels(checked, table, study.churn.meant)
+        eligible = eligible_rows(checked, table, X, catalog.names, study)
+        panel = build_panel(table, X, labels, eligible, study.minimums, study.fit.seed)
+    return Prepared(planned, panel, catalog, references, categories)
 
 
 def fit_bundle(
@@ -90,39 +88,37 @@ def fit_bundle(
     """Judge, beside the champion where there is one, then fit everything a bundle holds; nothing is registered."""
     prepared = prepare_panel(shop, checked, study, store, watch)
     panel, catalog, categories = prepared.panel, prepared.catalog, prepared.categories
-    cutoffs = matured_cutoffs(checked, study.cutoffs, study.churn.horizon_days)
-    splits = judging_splits(cutoffs, study.cutoffs.judged, study.churn.horizon_days)
-    with watch.step("judge"), progress("judging", len(splits)) as done:
-        judgment = judge(panel, splits, catalog, study.fit, done)
-        if champion is not None:
+    planned, definition = prepared.plan, study.churn.meant
+    with watch.step("judge"), progress("judging", len(planned.splits)) as done:
+        judgment = judge(panel, planned.splits, catalog, study.fit, baselines_of(definition.kind), done)
+        if champion is not None and judgment.is_in_time:  # of folds it has seen every label
             beside = against_champion(champion, checked, judgment.judged, store)
             judgment = replace(judgment, against_champion=beside)
     last = judgment.judged[-1]
     with watch.step("fit"):
-        final = split_before(cutoffs, None, study.churn.horizon_days)
-        assert final is not None, "matured_cutoffs gives enough for this"
-        _, platt = fit_split(panel, final, catalog, study.fit)
+        _, platt = fit_split(panel, planned.final, catalog, study.fit)
         model = fit_champion(panel, platt, catalog, categories, study.fit)
     with watch.step("segments"):
-        newest = panel.X[panel.at(cutoffs[-1])]
+        newest = panel.X[panel.at(planned.cutoffs[-1])]
         segmenter = fit_segments(
-            newest, catalog.names, study.segments, study.fit.seed, champion.segmenter if champion else None
+            newest, catalog, model.gain(), study.segments, study.fit.seed, champion.segmenter if champion else None
         )
     base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
-    lifetime = fit_lifetime(judgment.judged, catalog.names, study)
-    definition = ChurnDefinition(study.churn.definition, study.churn.horizon_days, study.churn.active_within_days)
+    value = value_column(catalog, study)
+    lifetime = fit_lifetime(judgment.judged, catalog.names, value, study)
     bundle = Bundle(
         definition=definition,
         memory_days=study.vectors.memory_days,
-        trained_until=cutoffs[-1],
+        trained_until=planned.cutoffs[-1],
         catalog=catalog,
         model=model,
         segmenter=segmenter,
-        relationship=fit_relationship(last, catalog.names, study),
+        relationship=fit_relationship(last, catalog.names, value, study),
         lifetime=lifetime,
+        value=value,
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
         vector_references=prepared.references,
-        card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, len(cutoffs)),
+        card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned),
     )
     return Trained(bundle, judgment, panel)
 

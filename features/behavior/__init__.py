@@ -59,4 +59,8 @@ def catalog_of(shop: Shop, checked: CheckedTables, references: VectorReferences 
     catalog = CATALOG
     if shop.families:
         catalog = replace(CATALOG, features=(*CATALOG.features, *own_family(shop.folder / shop.families, CATALOG, checked)))
-    return catalog.available(checked.columns, checked.attributes, checked.given, references)
+    available = catalog.available(checked.columns, checked.attributes, checked.given, references)
+    return available.with_drivers(
+        {f"{prefix}_{attribute}": driver for name, prefix in (("customers", "attribute"), ("vectors", "given"))
+         if name in shop.tables for attribute, driver in shop.tables[name].drivers.items()}
+    )  # fmt: skip

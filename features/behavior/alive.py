@@ -25,10 +25,10 @@ _EXPECTED = ("(1 - exp(-(purchase_r + purchase_days_in_memory - 1) * ln(1 + rati
 
 _add("alive_probability", _ALIVE, driver="going_quiet", unit="share",
      meaning="Chance that the customer still buys here, by rhythm and silence", meaning_zh="按购买节奏推断客户仍活跃的概率",
-     en="By their rhythm the chance that they still buy here is {value}; typical is {usual}.", zh="按购买节奏，客户仍活跃的概率为{value}；一般客户为{usual}。")
+     en="Going by their rhythm, the chance that they are still a customer is {value}; typical is {usual}.", zh="按购买节奏看，仍是客户的可能性为{value}；一般客户为{usual}。")
 _add("expected_purchases_28d", f"({_ALIVE}) * {_EXPECTED}", driver="visiting_less", unit="number",
      meaning="Purchase days to expect in the next 28 days, by rhythm and silence", meaning_zh="按购买节奏预计未来28天的购买天数",
-     en="By their rhythm {value} purchase days are to be expected in the next four weeks; typical is {usual}.", zh="按购买节奏，未来四周预计购买{value}天；一般客户为{usual}天。")
+     en="Likely to buy on about {value} days in the next four weeks; typical is {usual}.", zh="预计未来四周约有{value}天购买；一般客户为{usual}天。")
 _add("expected_spend_28d", f"({_ALIVE}) * {_EXPECTED} * ratio(usual_spend_per_28d, usual_purchase_days_per_28d)", driver="spending_less", unit="money",
      meaning="Spend to expect in the next 28 days, at the usual spend of a visit", meaning_zh="按平时单次消费预计未来28天的消费",
-     en="By their rhythm {value} of spend is to be expected in the next four weeks; typical is {usual}.", zh="按购买节奏，未来四周预计消费{value}；一般客户为{usual}。")
+     en="Likely to spend about {value} in the next four weeks; typical is {usual}.", zh="预计未来四周约消费{value}；一般客户为{usual}。")

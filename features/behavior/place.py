@@ -13,7 +13,7 @@ _add("main_store_share", "ratio(max(case when kind = 'store' then days end), sum
      en="{value} of the visits are to one store; typical is {usual}.", zh="{value}的到访集中在一家门店；一般客户为{usual}。")
 _add("days_since_store_change", "min(case when kind = 'store' then first_age end)", driver="place", unit="days",
      meaning="Days since a store was bought at for the first time", meaning_zh="距首次光顾最新门店的天数",
-     en="First tried their newest store {value} ago; typical is {usual}.", zh="{value}前首次光顾新门店；一般客户为{usual}。")
+     en="Began to buy at another store {value} ago; typical is {usual}.", zh="{value}前开始光顾另一家门店；一般客户为{usual}。")
 _add("store_switch_share", "ratio(sum(case when kind = 'store' then moves end), sum(case when kind = 'store' then steps end))", driver="place", unit="share",
      meaning="Share of visits to another store than the time before", meaning_zh="与上次不同门店的到访占比",
      en="{value} of the visits were to another store than the time before; typical is {usual}.", zh="{value}的到访与上次门店不同；一般客户为{usual}。")

@@ -19,7 +19,7 @@ _add("full_price_visits_share_91d", "ratio(sum(case when age <= 91 and discounte
      en="{value} of the visits in the last 91 days were at full price; typical is {usual}.", zh="近91天{value}的到访为全价；一般客户为{usual}。")
 _add("days_since_last_discount", "min(case when discount > 0 then age end)", driver="price", unit="days",
      meaning="Days since a discount was last taken", meaning_zh="距上次享受折扣的天数",
-     en="The last discount was taken {value} ago; typical is {usual}.", zh="上次享受折扣在{value}前；一般客户为{usual}。")
+     en="Last bought something at a discount {value} ago; typical is {usual}.", zh="上次购买折扣商品在{value}前；一般客户为{usual}。")
 _add("amount_per_line_{w}d", "ratio(sum(case when age <= {w} then amount end), sum(case when age <= {w} then lines end))", windows=(28, 182),
      driver="price", unit="money",
      meaning="Mean amount of a line in the last {w} days", meaning_zh="近{w}天每行商品的平均金额",

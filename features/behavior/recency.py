@@ -19,10 +19,10 @@ _add("days_since_typical_spend", "ratio(sum(age * amount), sum(amount))", driver
      en="The average amount spent lies {value} back; typical is {usual}.", zh="消费平均发生在{value}前；一般客户为{usual}。")
 _add("overdue_ratio", "ratio(days_since_last_purchase, mean_gap_days)", relation="vector", driver="going_quiet", unit="ratio",
      meaning="Present silence over the usual gap between purchases", meaning_zh="当前沉默时长与平时购买间隔之比",
-     en="The present silence is {value} times the usual gap; typical is {usual}.", zh="当前沉默时长是平时间隔的{value}倍；一般客户为{usual}倍。")
+     en="Has not bought for {value} times as long as usual for them; for others it is {usual} times.", zh="未购买的时间是其平时间隔的{value}倍；一般客户为{usual}倍。")
 _add("overdue_against_longest", "ratio(days_since_last_purchase, longest_gap_days)", relation="vector", driver="going_quiet", unit="ratio",
      meaning="Present silence over the longest gap seen", meaning_zh="当前沉默时长与最长间隔之比",
-     en="The present silence is {value} times the longest gap so far; typical is {usual}.", zh="当前沉默时长是历史最长间隔的{value}倍；一般客户为{usual}倍。")
+     en="Has not bought for {value} times their longest break so far; for others it is {usual} times.", zh="未购买的时间是其历史最长间隔的{value}倍；一般客户为{usual}倍。")
 _add("overdue_deviations", "ratio(days_since_last_purchase - mean_gap_days, gap_spread_days)", relation="vector", driver="going_quiet", unit="number", plain=False,
      meaning="How many standard deviations the present silence exceeds the usual gap", meaning_zh="当前沉默超出平时间隔的标准差数",
      en="The present silence is {value} standard deviations beyond the usual gap; typical is {usual}.", zh="当前沉默超出平时间隔{value}个标准差；一般客户为{usual}。")

@@ -68,10 +68,10 @@ def _shortfalls(what: str) -> list[str]:
     return [f"{days // 7} * {what}_182d - 26 * {what}_{days}d" for days in _TURNS]
 
 
-_add("spend_shortfall_share", f"ratio({_largest(_shortfalls('spend'))}, 26 * spend_182d)", driver="spending_less", unit="share",
+_add("spend_shortfall_share", f"ratio({_largest(_shortfalls('spend'))}, 26 * spend_182d)", driver="spending_less", unit="share", plain=False,
      meaning="By how much of 182 days' spend the last 28, 56 or 91 days fall short of an even pace, at most", meaning_zh="近28、56或91天消费相对均匀节奏的最大缺口（占近182天消费）",
      en="Since it turned, spend is short of an even pace by {value} of half a year's total; typical is {usual}.", zh="自转折以来消费缺口占近半年的{value}；一般客户为{usual}。")
-_add("visit_shortfall_share", f"ratio({_largest(_shortfalls('purchase_days'))}, 26 * purchase_days_182d)", driver="visiting_less", unit="share",
+_add("visit_shortfall_share", f"ratio({_largest(_shortfalls('purchase_days'))}, 26 * purchase_days_182d)", driver="visiting_less", unit="share", plain=False,
      meaning="By how much of 182 days' purchase days the last 28, 56 or 91 days fall short of an even pace, at most", meaning_zh="近28、56或91天购买天数相对均匀节奏的最大缺口（占近182天）",
      en="Since they turned, visits are short of an even pace by {value} of half a year's total; typical is {usual}.", zh="自转折以来到访缺口占近半年的{value}；一般客户为{usual}。")
 _add("days_since_visits_turned", f"case when purchase_days_182d > 0 then {_largest(_shortfalls('purchase_days'), [str(days) for days in _TURNS])} end", driver="visiting_less", unit="days", plain=False,

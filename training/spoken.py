@@ -1,0 +1,12 @@
+"""What the judged models are called: ours, the rules of thumb and the regressions beside it."""
+
+SPOKEN = {
+    "holdfast": "Holdfast", "recency_rule": "recency rule", "rfm_logistic": "RFM logistic",
+    "best_column_rule": "best single column", "logistic": "logistic regression",
+}  # fmt: skip
+"""In tables and pictures."""
+PLAINLY = {
+    "recency_rule": "asking who has not bought for longest", "rfm_logistic": "recency, frequency and spend",
+    "best_column_rule": "the best single column", "logistic": "a regression on all columns",
+}  # fmt: skip
+"""In sentences."""
