@@ -173,6 +173,7 @@ class Pages:
             "currency": run.currency,
             "zone": zone,
             "ended": ended if ended and ended <= min(today, present.shop.known_until or today) else None,
+            "kind": teller.bundle.definition.kind if teller.bundle else "",
             "under_way": run_under_way(present.ledger, run.shop, now),
         }
 

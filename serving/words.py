@@ -66,10 +66,10 @@ GRADES: Mapping[str, Word] = {
     "A": (N_("Very good"), N_("On days it had not seen, it found leavers reliably better than the best simple rule and than a formula of recency, frequency and spend.")),
     "B": (N_("Good"), N_("On days it had not seen, it found leavers reliably better than the best simple rule, and about as well as a formula of recency, frequency and spend.")),
     "C": (N_("Weak"), N_("It is little better than what you would do without it. Use it with care.")),
-    "D": (N_("Not useful"), N_("It is no better than asking who has not bought for longest.")),
+    "D": (N_("Not useful"), N_("It is no better than a rule of thumb.")),
 }  # fmt: skip
 FIELDS: Mapping[str, Word] = {
-    "churn_probability": (N_("Churn risk"), N_("The calibrated chance that the customer buys nothing within the horizon: of those at 20 %, about 20 in 100 leave.")),
+    "churn_probability": (N_("Churn risk"), N_("The calibrated chance that the customer leaves within the horizon: of those at 20 %, about 20 in 100 do.")),
     "percentile": (N_("Percentile"), N_("The share of customers who are at lower risk.")),
     "value_at_risk": (
         N_("Value at risk"),

@@ -21,6 +21,7 @@ from features.snapshot import day_number
 from features.store import Store
 from models.definition import ChurnDefinition
 from models.habits import ValueColumn, habits
+from training.fit_value import tier_edges
 from training.folds import FOLDS, folds
 from training.labels import churn_labels
 from training.panel import Split
@@ -238,3 +239,13 @@ def test_habits_of_contracts_speak_the_words_of_purchases() -> None:
 def test_where_nothing_tells_there_are_no_habits() -> None:
     assert {} == habits({"given_calls": np.array([1.0])}, ValueColumn(""))
     assert AT_MARCH.churn.meant == CONTRACT
+
+
+def test_a_tier_that_too_many_tie_for_is_left_empty() -> None:
+    """A third pay the dearest of three prices: they are the best fifth, and no top per cent."""
+    prices = np.repeat([20.0, 40.0, 80.0], 100)
+    ordinary, key, key_top = tier_edges(prices)
+
+    assert 80 == ordinary < key == key_top
+    spread = tier_edges(np.arange(1000.0))
+    assert spread == tuple(np.quantile(np.arange(1000.0), [0.8, 0.95, 0.99]))

@@ -98,10 +98,23 @@ def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], value: ValueCol
         },
         value_edge=middle("spend_91d"),
         growth_edge=growth,
-        tier_edges=tuple(float(edge) for edge in np.quantile(worth(column), _PYRAMID))
-        if USUAL in column
-        else (0, 0, 0),  # type: ignore[arg-type]
+        tier_edges=tier_edges(worth(column)) if USUAL in column else (0.0, 0.0, 0.0),
     )
+
+
+def tier_edges(brought: Floats) -> tuple[float, float, float]:
+    """What a customer brings from which they are ordinary, key and key_top.
+
+    Where so many tie at an edge that more than twice as many as meant would reach it, it lies above them all: a third
+    of the customers who pay the dearest of three prices are no top per cent.
+    """
+    above = float(np.nextafter(brought.max(), np.inf))
+    edges = [float(edge) for edge in np.quantile(brought, _PYRAMID)]
+    ordinary, key, key_top = (
+        above if (brought >= edge).mean() > 2 * (1 - share) else edge
+        for edge, share in zip(edges, _PYRAMID, strict=True)
+    )
+    return ordinary, key, key_top
 
 
 def fit_references(
