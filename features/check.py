@@ -29,9 +29,10 @@ from features.store import Store, written_whole
 ENOUGH = ("transactions", "subscriptions", "vectors")
 FORMAT = 5  # of the checked tables; a change makes every table be read again
 
-# When something became known, by table, where there are no transactions; what is planned counts when it has come.
+# When something became known, by table, where there are no transactions. An end may have been planned when the
+# tables were written, and tells nothing of how far they go.
 _DAYS = {
-    "interactions": ("day",), "offers": ("day",), "subscriptions": ("started_day", "ended_day", "cancelled_day"),
+    "interactions": ("day",), "offers": ("day",), "subscriptions": ("started_day", "cancelled_day"),
     "vectors": ("as_of_day - 1",),
 }  # fmt: skip
 

@@ -38,7 +38,7 @@ from models.lifetime import LifetimeModel
 from models.relationship import Relationship
 from models.segments import Segmenter
 
-FORMAT = 2
+FORMAT = 3
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
 Floats = npt.NDArray[np.float64]

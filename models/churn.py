@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.encode import encode
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -65,19 +67,6 @@ class ChurnModel:
         """
         both = np.asarray(self._booster.predict(X, pred_contrib=True, num_threads=threads), float)
         return both[:, :-1], float(both[0, -1]) if len(both) else 0.0
-
-
-def encode(vectors: pa.Table, features: tuple[str, ...], categories: Mapping[str, tuple[str, ...]]) -> Floats:
-    """The named columns as a float64 matrix, categories as their codes."""
-    X = np.empty((vectors.num_rows, len(features)))
-    for j, name in enumerate(features):
-        column = vectors.column(name)
-        if name in categories:
-            codes = {level: float(code) for code, level in enumerate(categories[name])}
-            X[:, j] = [codes.get(level, np.nan) for level in column.to_pylist()]
-        else:
-            X[:, j] = column.to_numpy().astype(float)
-    return X
 
 
 def one_row(values: Mapping[str, Any]) -> pa.Table:

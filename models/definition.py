@@ -21,7 +21,8 @@ class ChurnDefinition:
 
     `silence`: no purchase within the horizon, of those who bought within `active_within_days` before. `contract`: a
     contract ends within the horizon and none follows within `grace_days` of its end, of those who hold one of which no
-    notice was given. `given`: what the shop's own table says, of those whom it holds.
+    notice was given. `given`: what the shop's own table says, of those whom it holds, or of
+    all where it holds nothing but labels.
     """
 
     kind: Kind
@@ -49,4 +50,5 @@ class ChurnDefinition:
                 return np.asarray(running > column.get("contracts_under_notice", np.zeros_like(running)))
             case "given":
                 own = [values for name, values in column.items() if name.startswith(GIVEN)]
-                return np.asarray(~np.isnan(np.stack(own)).all(axis=0))
+                known = np.ones(len(next(iter(column.values()), np.empty(0))), bool)
+                return np.asarray(~np.isnan(np.stack(own)).all(axis=0)) if own else known

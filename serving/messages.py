@@ -127,6 +127,12 @@ class Subscription(Message):
     auto_renew: bool | None = None
     cancelled_at: Moment | None = None
 
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Subscription:
+        if self.ended_at and self.ended_at.date() < self.started_at.date():
+            raise ValueError("ended_at should not lie before started_at")
+        return self
+
 
 class Customer(Message):
     """What is known of the customer besides events."""

@@ -63,7 +63,7 @@ def test_a_bundle_of_a_newer_format_is_refused(bundle_folder: Path, tmp_path: Pa
     copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
     resealed(copy, lambda content: content | {"format": 99})
 
-    with pytest.raises(Refusal, match="HF403 .* has format 99; this Holdfast reads up to 2. Update Holdfast"):
+    with pytest.raises(Refusal, match="HF403 .* has format 99; this Holdfast reads up to 3. Update Holdfast"):
         load_bundle(copy)
 
 

@@ -15,6 +15,7 @@ from pages_by_hand import CUTOFF, House, entry, house, run_of, shown
 
 from features.catalog import DRIVERS
 from features.snapshot import day_number
+from models.definition import ChurnDefinition, Kind
 from models.score import explain, explainer, score
 from serving.customer_view import PRINTED, SHOWN_EVENTS, considered, events, history, life, pushes, rhythm
 from serving.speech import speech
@@ -273,3 +274,17 @@ def test_scores_are_old_once_the_time_they_tell_of_is_over(
     with house(tmp_path, [entry("a")], cutoff=cutoff, matures_on=matures_on) as made, made.browser() as browser:
         for path in ("/", "/customers", "/customers/a"):
             assert is_old == ("These scores are old." in shown(browser.get(path)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("silence", "buy nothing in"), ("contract", "let their contract end in"), ("given", "leave in")]
+)
+def test_what_leaving_means_is_what_the_model_was_asked(
+    trained: Trained, tmp_path: Path, kind: Kind, said: str
+) -> None:
+    definition = ChurnDefinition(kind, 28, active_within_days=91)
+    bundle = replace(trained.bundle, definition=definition)
+    with house(tmp_path, [entry("a", 0.5)], bundle) as made, made.browser() as browser:
+        page = browser.get("/customers/a")
+
+    assert f"about 50 {said} the 28 days after" in shown(page)

@@ -189,7 +189,7 @@ rows = st.lists(
 
 
 @given(rows, st.integers(0, 5))
-def test_rows_of_one_customer_and_equal_rows_share_a_fold(found: list[tuple[int, int, float]], seed: int) -> None:
+def test_rows_of_one_customer_share_a_fold(found: list[tuple[int, int, float]], seed: int) -> None:
     ids = np.array([f"c{customer}" for customer, _, _ in found], object)
     X = np.array([[float(a), b] for _, a, b in found])
     of = folds(X, ids, seed)
@@ -197,8 +197,16 @@ def test_rows_of_one_customer_and_equal_rows_share_a_fold(found: list[tuple[int,
     assert set(of.tolist()) <= set(range(1, FOLDS + 1))
     for i, one in enumerate(found):
         for j, other in enumerate(found):
-            if one[0] == other[0] or (one[1] == other[1] and np.array_equal(one[2], other[2], equal_nan=True)):
+            if one[0] == other[0]:
                 assert of[i] == of[j]
+
+
+def test_a_copy_of_a_row_shares_its_fold() -> None:
+    """Of a thousand customers fifty stand in the table twice, under another id."""
+    X = np.arange(1050.0)[:, None] % 1000
+    of = folds(X, np.array([f"c{k}" for k in range(1050)], object), 3)
+
+    assert of[:50].tolist() == of[1000:].tolist()
 
 
 def test_folds_are_of_nearly_equal_size() -> None:
@@ -249,3 +257,50 @@ def test_a_tier_that_too_many_tie_for_is_left_empty() -> None:
     assert 80 == ordinary < key == key_top
     spread = tier_edges(np.arange(1000.0))
     assert spread == tuple(np.quantile(np.arange(1000.0), [0.8, 0.95, 0.99]))
+
+
+@given(st.lists(st.sampled_from([0.0, 10, 12, 20, 100]) | st.floats(0, 1000), min_size=1, max_size=300))
+def test_the_pyramid_has_no_tier_above_an_emptied_one(brought: list[float]) -> None:
+    worth = np.array(brought)
+    edges = tier_edges(worth)
+
+    assert list(edges) == sorted(edges)
+    if len(set(brought)) == len(brought) >= 100:
+        assert (worth >= edges[2]).any()
+
+
+def test_columns_so_coarse_that_rows_are_equal_by_chance_do_not_empty_a_fold() -> None:
+    random = np.random.default_rng(1)
+    X, ids = random.integers(0, 3, (3000, 2)).astype(float), np.array([f"c{k % 1000}" for k in range(3000)], object)
+    of = folds(X, ids, 1)
+
+    assert np.bincount(of)[1:].min() >= 590
+    assert all(len(set(of[ids == customer])) == 1 for customer in ids[:50])
+
+
+def test_planned_ends_do_not_tell_how_far_the_tables_go(of_terms: Callable[[Terms], CheckedTables]) -> None:
+    """Written on April 1, with terms that end through the year: by July these ends tell nothing of who stayed."""
+    checked = of_terms([term("a", "2024-03-31", "2025-03-31"), term("b", "2024-01-01", "2024-12-31")])
+
+    assert date(2024, 4, 1) == checked.known_until
+
+
+def test_labels_beside_purchases_need_no_measures_of_one_s_own() -> None:
+    given_labels = ChurnDefinition("given", 28)
+
+    assert given_labels.eligible({"days_since_last_purchase": np.array([1.0, np.nan])}).tolist() == [True, True]
+    own = {"given_calls": np.array([1.0, np.nan]), "given_fee": np.array([np.nan, np.nan])}
+    assert given_labels.eligible(own).tolist() == [True, False]
+
+
+def test_blank_days_are_no_days(of_vectors: Callable[[Terms], CheckedTables]) -> None:
+    checked = of_vectors([{"customer_id": c, "as_of": "", "calls": 1, "churned": k % 2} for k, c in enumerate("abcd")])
+
+    assert not plan(checked, Study.model_validate({"churn": {"definition": "given"}})).is_in_time
+
+
+def test_a_price_for_a_fraction_of_a_day_brings_nothing(of_terms: Callable[[Terms], CheckedTables]) -> None:
+    """The columns do not read such a period either."""
+    checked = of_terms([term("a", "2024-01-01", period=30), {**term("b", "2024-01-01"), "period_days": 0.001}])
+
+    assert [30.0, 0.0] == churn_labels(checked, asked((MARCH, "a"), (MARCH, "b")), CONTRACT).spend.tolist()

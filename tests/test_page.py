@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from pages_by_hand import CUTOFF, LOGIN, NOW, PASSWORD, Browser, House, entry, h
 from starlette.types import Receive, Scope, Send
 
 from features.snapshot import day_number
-from models.definition import ChurnDefinition, Kind
 from models.keys import create_key
 from models.runs import begun_run, write_run
 from models.score import score
@@ -166,20 +164,6 @@ def test_whoever_the_churn_definition_is_not_about_has_no_risk(shop: House) -> N
     assert "There is no churn risk for this customer: Opted out of profiling." in objects
     assert "silent" not in listed
     assert "3 customers" in listed
-
-
-@pytest.mark.parametrize(
-    ("kind", "said"), [("silence", "buy nothing in"), ("contract", "let their contract end in"), ("given", "leave in")]
-)
-def test_what_leaving_means_is_what_the_model_was_asked(
-    trained: Trained, tmp_path: Path, kind: Kind, said: str
-) -> None:
-    definition = ChurnDefinition(kind, 28, active_within_days=91)
-    bundle = replace(trained.bundle, definition=definition)
-    with house(tmp_path, [entry("a", 0.5)], bundle) as made, made.browser() as browser:
-        page = browser.get("/customers/a")
-
-    assert f"about 50 {said} the 28 days after" in is_page(page, 200)
 
 
 def test_what_if_is_worked_out_by_the_model_that_scored(trained: Trained, tmp_path: Path) -> None:

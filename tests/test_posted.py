@@ -260,7 +260,10 @@ def test_posted_terms_are_rows_of_subscriptions(tiny_shop: Callable[..., Shop]) 
     ]
 
 
-@pytest.mark.parametrize("wrong", [{"price": -1}, {"period_days": 0}, {"started_at": None}, {"end": "2025-01-01"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"price": -1}, {"period_days": 0}, {"started_at": None}, {"end": "2025-01-01"}, {"ended_at": "2024-12-31"}],
+)
 def test_a_term_that_the_check_would_quarantine_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         request(subscriptions=[{"started_at": "2025-01-01", **wrong}])

@@ -73,7 +73,10 @@ def logistic(panel: Panel, split: Split, catalog: Catalog) -> Floats:
     known, judged = panel.at(*split.fit, split.calibrate), panel.at(_judged(split))
     named = [feature.unit == "category" for feature in catalog.features]
     filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    levels = make_pipeline(SimpleImputer(strategy="constant", fill_value=-1.0), OneHotEncoder(handle_unknown="ignore"))
+    levels = make_pipeline(
+        SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True),
+        OneHotEncoder(handle_unknown="ignore"),
+    )
     columns = ColumnTransformer(
         [("numbers", make_pipeline(filled, StandardScaler()), [j for j, one in enumerate(named) if not one]),
          ("categories", levels, [j for j, one in enumerate(named) if one])], sparse_threshold=0,

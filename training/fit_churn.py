@@ -18,6 +18,7 @@ from training.panel import Panel, Split
 from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
+_FEWEST = 10  # of each class
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def fit_trees(catalog: Catalog, X: Floats, churned: npt.NDArray[np.bool_], setti
 
 
 def fit_platt(margin: Floats, churned: npt.NDArray[np.bool_], seed: int) -> Platt:
-    """Platt scaling, or the identity where scaling does not lower the log loss out of fold."""
+    """Platt scaling, or the identity where it does not lower the log loss out of fold, or has too few to learn from."""
+    if min(int(churned.sum()), int((~churned).sum())) < _FEWEST:
+        return Platt()
     folds = KFold(5, shuffle=True, random_state=seed).split(margin)
     scaled = np.empty_like(margin)
     for others, held in folds:

@@ -86,10 +86,11 @@ def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], value: ValueCol
         return float(np.nanmedian(column.get(name, nothing)))
 
     growth = middle("spend_trend_56d_182d")
-    if study.churn.definition == "contract":
+    buys = "days_since_last_purchase" in names
+    if not buys:
         growth = max(growth, np.nextafter(1, 2))  # most contracts cost what they did: that is no growth
     return Relationship(
-        active_within_days=study.churn.meant.active_within_days,
+        active_within_days=study.churn.active_within_days if buys else max(1, study.churn.grace_days),
         rules=RelationshipRules(**study.relationship.model_dump()),
         rfm_edges={
             "recency": edges("days_since_last_purchase"),
@@ -109,12 +110,12 @@ def tier_edges(brought: Floats) -> tuple[float, float, float]:
     of the customers who pay the dearest of three prices are no top per cent.
     """
     above = float(np.nextafter(brought.max(), np.inf))
-    edges = [float(edge) for edge in np.quantile(brought, _PYRAMID)]
     ordinary, key, key_top = (
-        above if (brought >= edge).mean() > 2 * (1 - share) else edge
-        for edge, share in zip(edges, _PYRAMID, strict=True)
+        above if (brought >= edge).mean() > max(2 * (1 - share), 1 / len(brought)) else float(edge)
+        for edge, share in zip(np.quantile(brought, _PYRAMID), _PYRAMID, strict=True)
     )
-    return ordinary, key, key_top
+    key = min(key, key_top)
+    return min(ordinary, key), key, key_top
 
 
 def fit_references(

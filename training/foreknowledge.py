@@ -69,15 +69,18 @@ def foreknowledge(checked: CheckedTables, study: Study, found: Population | None
     named = []
     if found is not None:
         columns, known = undated_columns(checked), _known(found)
-        outcomes, totals = outcomes_of(checked, study, found), _totals(checked, found.cutoffs[0])
+        buys = "transactions" in checked.columns
+        outcomes, totals = outcomes_of(checked, study, found), _totals(checked, found.cutoffs[0]) if buys else None
         for column in columns:
             named += _dates(column, checked, known, found.cutoffs[0]) or _tells(column, columns, outcomes, totals)
     yield from named
     yield from (other for other in _given(checked) if other.column not in [finding.column for finding in named])
 
 
-def _tells(column: Column, columns: Sequence[Column], outcomes: Sequence[Outcome], totals: pa.Table) -> list[Finding]:
-    total = _as_a_total(column, totals) if column.is_number else None
+def _tells(
+    column: Column, columns: Sequence[Column], outcomes: Sequence[Outcome], totals: pa.Table | None
+) -> list[Finding]:
+    total = _as_a_total(column, totals) if totals is not None and column.is_number else None
     told = [
         telltale(column.of(outcome.customers), outcome.left, 2 * len(columns), outcome.told) for outcome in outcomes
     ]
@@ -94,13 +97,13 @@ def undated_columns(checked: CheckedTables) -> list[Column]:
 
 
 def outcomes_of(checked: CheckedTables, study: Study, found: Population) -> list[Outcome]:
-    """Who churned after the last matured cut-off, and who of the first one's customers had gone by the end."""
+    """Who churned after the last matured cut-off, and of purchasers who of the first one's had gone by the end."""
     ids = np.array(found.vectors.column("customer_id").to_pylist(), object)
     horizon, active = study.churn.horizon_days, timedelta(days=study.churn.active_within_days)
     first, last = found.cutoffs[0], found.cutoffs[-1]
-    rows = found.at(last)
+    rows = found.at(last) & found.labels.matured
     outcomes = [Outcome(f"churned within {horizon} days of {last}", ids[rows], found.labels.churned[rows])]
-    if first + 2 * active <= checked.known_until:
+    if study.churn.definition == "silence" and first + 2 * active <= checked.known_until:
         silence = _silence_at_the_end(checked)
         customers = ids[found.at(first)]
         silent = np.array([silence[customer] for customer in customers])

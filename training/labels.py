@@ -157,7 +157,7 @@ def _spend(connection: duckdb.DuckDBPyConnection, checked: CheckedTables, horizo
             ended = "a.cutoff + h.days"
         query = (
             f"select a.row, coalesce(sum(greatest({ended} - greatest(s.started_day, a.cutoff), 0)"
-            " * s.price / nullif(s.period_days, 0)), 0) as spend"
+            " * s.price / case when s.period_days >= 1 and s.period_days < 100000 then floor(s.period_days) end), 0) as spend"
             f" from asked as a cross join (select {int(horizon_days)} as days) as h"
             f" left join {checked.rows('subscriptions')} as s on s.customer_id = a.customer_id"
             " and s.started_day < a.cutoff + h.days group by a.row order by a.row"

@@ -17,7 +17,7 @@ from features.shop import Shop
 from features.snapshot import day_number
 from features.store import Store
 from features.vectors import vectors
-from models.churn import encode
+from models.encode import encode
 from training.altered_tables import KINDS
 from training.dominance import dominance, lone_features, tables_behind
 from training.finding import Finding
@@ -70,7 +70,7 @@ def find_leaks(
     customers
         How many of them other futures are tried on.
     """
-    cutoffs = usable_cutoffs(checked, study) if study.churn.definition == "silence" else ()
+    cutoffs = usable_cutoffs(checked, study)
     tried = _tried(checked, cutoffs)
     references = fit_vector_references(
         checked, tried[0], study.vectors.memory_days, study.fit.seed, study.vectors.threads
@@ -128,7 +128,7 @@ def _of_changes(column: str, changes: Sequence[Changed], catalog: Catalog) -> Fi
 
 def _of_columns(checked: CheckedTables, study: Study, cutoffs: Sequence[date]) -> Iterable[Finding]:
     count, name = len(undated_columns(checked)), "columns that know the future"
-    asked = population(checked, study, (cutoffs[0], cutoffs[-1])) if cutoffs else None
+    asked = population(checked, study, tuple(dict.fromkeys((cutoffs[0], cutoffs[-1])))) if cutoffs else None
     found = [*foreknowledge(checked, study, asked)]
     if asked is None:
         return [*found, _not_looked_at(name, count)]
@@ -146,7 +146,7 @@ def _of_features(
     catalog = catalog.naming(f.name for f in catalog.features if not any(n.startswith("references.") for n in f.needs))
     table = vectors(checked, catalog, latest, study.vectors.memory_days, store, study.vectors.threads)
     asked = population(checked, study, latest)
-    rows = np.flatnonzero(asked.eligible)
+    rows = np.flatnonzero(asked.eligible & asked.labels.matured)
     churned, cutoff = asked.labels.churned[rows], table.column("cutoff").to_numpy()[rows]
     X = encode(table, catalog.names, fit_categories(catalog, table))[rows]
     at_last = cutoff == day_number(latest[-1])

@@ -24,7 +24,7 @@ from models.outcome import RunOutcome, expected_of, outcome, write_outcome
 from models.published import folder_name
 from models.runs import ScoreRun
 from training.champion import has_learned_from
-from training.labels import churn_labels
+from training.labels import TOLD_BY, churn_labels
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,17 @@ def compare_runs(
     for run in runs:
         expected = expected_of(ledger, run.number)
         bundle = _bundle_of(run, bundles)
-        churned, known = labels_of(run, expected.customer_ids, checked, _definition_of(run, bundle))
+        definition = _definition_of(run, bundle)
+        if TOLD_BY[definition.kind][0] not in checked.columns:
+            tell()
+            continue  # of a bundle that is gone nobody knows what it was asked
+        churned, known = labels_of(run, expected.customer_ids, checked, definition)
+        if definition.kind == "given" and not known.any():
+            tell()
+            continue  # the shop has not said yet who left
         learned = has_learned_from(bundle, run.cutoff) if bundle else None
+        if definition.kind == "given" and "as_of_day" not in checked.columns["vectors"]:
+            learned = True  # labels without a day are those learned from
         became = outcome(expected, churned, known, compared_at, learned)
         by_customer = dict(zip(expected.customer_ids[known].tolist(), churned[known].tolist(), strict=True))
         if write_outcome(ledger, run.number, by_customer, became):

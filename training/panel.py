@@ -134,18 +134,19 @@ def split_before(cutoffs: Sequence[date], judge: date | None, horizon_days: int)
 
 def build_panel(
     vectors: pa.Table, X: npt.NDArray[np.float64], labels: Labels, eligible: npt.NDArray[np.bool_], minimums: Minimums,
-    seed: int = 0,
+    seed: int = 0, in_time: bool = True,
 ) -> Panel:  # fmt: skip
     """The panel of the eligible rows whose labels are matured.
 
     Raises
     ------
     Refusal
-        HF301, HF302 where the last cut-off has fewer customers or churners than `[minimums]` asks.
+        HF301, HF302 where the last cut-off, or all together where they are not judged in time, has fewer customers or
+        churners than `[minimums]` asks.
     """
     kept = np.flatnonzero(eligible & labels.matured)
     cutoff = vectors.column("cutoff").to_numpy()
-    last = kept[cutoff[kept] == cutoff.max()] if len(cutoff) else kept
+    last = kept[cutoff[kept] == cutoff.max()] if len(cutoff) and in_time else kept
     if len(last) < minimums.customers:
         raise Refusal(
             "HF301", f"only {len(last)} {'customer is' if len(last) == 1 else 'customers are'} eligible at the last matured"

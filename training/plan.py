@@ -78,7 +78,9 @@ def _labelled_days(checked: CheckedTables, last: date | None) -> tuple[date, ...
         found = connection.sql(
             f"select distinct as_of_day from {checked.rows('vectors')} where churned is not null order by as_of_day"
         ).fetchall()
-    days = tuple(day_date(day) for (day,) in found if day is not None and day_date(day) <= until)
+    days = tuple(day_date(day) for (day,) in found if day is not None and checked.first_day < day_date(day) <= until)
+    if found and not days and all(day is None for (day,) in found):
+        return (until,)
     if not days:
         raise Refusal(
             "HF303", f"No row of vectors up to {until} says who churned.",

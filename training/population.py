@@ -15,8 +15,8 @@ from features.checked import CheckedTables
 from features.consent import opted_out
 from features.snapshot import day_number
 from features.vectors import vectors
-from models.churn import encode
 from models.definition import GIVEN
+from models.encode import encode
 from training.fit_categories import fit_categories
 from training.labels import Labels, churn_labels
 from training.study import Study
@@ -66,17 +66,16 @@ class Population:
         found = []
         for cutoff in self.cutoffs:
             rows = self.at(cutoff)
-            matured = bool(self.labels.matured[rows].all())
-            found.append(
-                CutoffCount(cutoff, int(rows.sum()), int(self.labels.churned[rows].sum()) if matured else None)
-            )
+            known = rows & self.labels.matured
+            churned = int(self.labels.churned[known].sum()) if known.any() or not rows.any() else None
+            found.append(CutoffCount(cutoff, int((known if known.any() else rows).sum()), churned))
         return tuple(found)
 
 
 def population(checked: CheckedTables, study: Study, cutoffs: Sequence[date]) -> Population:
     """Who is eligible at each cut-off, and their labels; only what eligibility rests on is computed."""
     definition = study.churn.meant
-    every = CATALOG.available(checked.columns, {}, checked.given)
+    every = CATALOG.available(checked.columns, {}, checked.given).learnable
     asked = [
         n
         for n in every.names

@@ -75,10 +75,12 @@ def study_findings(
         yield replace(refused("churn definition", "train", refusal, 0, 1), table=TOLD_BY[study.churn.definition][0])
         return
     yield from _history(checked, study)
-    yield from _memory(checked, study)
+    if "transactions" in checked.columns or "interactions" in checked.columns:
+        yield from _memory(checked, study)
     if found is not None:
         counts = found.counts()
-        yield from _fit_to_train(study, found)
+        in_time = study.churn.definition != "given" or plan(checked, study).is_in_time
+        yield from _fit_to_train(study, found, in_time)
         yield from _class_shares(counts)
         yield from _few(study, counts)
         yield from _steady(counts)
@@ -131,12 +133,19 @@ def _memory(checked: CheckedTables, study: Study) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _fit_to_train(study: Study, found: Population) -> Iterator[Finding]:
+def _fit_to_train(study: Study, found: Population, in_time: bool) -> Iterator[Finding]:
     """HF301 and HF302, foretold by the function that refuses."""
     last = found.counts()[-1]
     churned = last.churned or 0
     try:
-        build_panel(found.vectors, np.empty((found.vectors.num_rows, 0)), found.labels, found.eligible, study.minimums)
+        build_panel(
+            found.vectors,
+            np.empty((found.vectors.num_rows, 0)),
+            found.labels,
+            found.eligible,
+            study.minimums,
+            in_time=in_time,
+        )
     except Refusal as refusal:
         of_customers = refusal.code == "HF301"
         measured = last.eligible if of_customers else min(churned, last.eligible - churned)
@@ -186,7 +195,7 @@ def _few(study: Study, counts: tuple[CutoffCount, ...]) -> Iterator[Finding]:
             f"{last.eligible:,} customers are eligible: it works, with wide intervals.", "", last.eligible, SMALL,
             "Look at intervals before at means.",
         )  # fmt: skip
-    horizon = timedelta(days=study.churn.horizon_days)
+    horizon = timedelta(days=study.churn.meant.label_days)
     calibrate = [c for c in counts if c.cutoff + horizon <= last.cutoff]
     rows = sum(c.eligible for c in counts if calibrate and c.cutoff + horizon <= calibrate[-1].cutoff)
     leaf = study.fit.min_customers_in_leaf

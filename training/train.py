@@ -17,7 +17,7 @@ from features.shop import Shop
 from features.store import Store
 from features.vectors import vectors
 from models.bundle import Bundle
-from models.churn import encode
+from models.encode import encode
 from training.baselines import baselines_of
 from training.card import model_card
 from training.champion import against_champion
@@ -70,6 +70,7 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
     with watch.step("references"):
         references = fit_vector_references(checked, planned.first_judged, memory_days, study.fit.seed, threads)
     catalog = catalog_of(shop, checked, references).learnable
+    value_column(catalog, study)  # a name that is not there is told before the long part
     with watch.step("vectors"):
         table = vectors(checked, catalog, planned.cutoffs, memory_days, store, threads, references)
     with watch.step("labels"):
@@ -77,7 +78,7 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
         X = encode(table, catalog.names, categories)
         labels = churn_labels(checked, table, study.churn.meant)
         eligible = eligible_rows(checked, table, X, catalog.names, study)
-        panel = build_panel(table, X, labels, eligible, study.minimums, study.fit.seed)
+        panel = build_panel(table, X, labels, eligible, study.minimums, study.fit.seed, planned.is_in_time)
     return Prepared(planned, panel, catalog, references, categories)
 
 
@@ -91,7 +92,8 @@ def fit_bundle(
     planned, definition = prepared.plan, study.churn.meant
     with watch.step("judge"), progress("judging", len(planned.splits)) as done:
         judgment = judge(panel, planned.splits, catalog, study.fit, baselines_of(definition.kind), done)
-        if champion is not None and judgment.is_in_time:  # of folds it has seen every label
+        comparable = champion is not None and champion.definition == definition and judgment.is_in_time
+        if champion is not None and comparable:  # of folds it has seen every label
             beside = against_champion(champion, checked, judgment.judged, store)
             judgment = replace(judgment, against_champion=beside)
     last = judgment.judged[-1]
