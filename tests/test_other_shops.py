@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,37 @@ import pytest
 from other_shops import END, contract_shop, vectors_shop
 from shell import ROOT, Shell
 
+from features.check import check_tables
 from features.shop import read_shop
 from features.store import Store
 from models.ledger import Ledger
+from models.outcome import runs_to_compare
 from models.playbook import read_playbook
 from models.published import current_bundle
 from models.runs import answers_of, latest_run
 from serving.live import LiveScorer
 from serving.messages import EventsRequest
+from serving.scores import score_shop
+from training.monitor import compare_runs
 
 pytestmark = pytest.mark.slow
 
 
 class Led:
-    """A shop that was checked, trained on, promoted and scored, and what each step said."""
+    """A shop that was trained on, promoted and scored, and what each step said."""
 
     def __init__(self, folder: Path) -> None:
         shutil.copy(ROOT / "models" / "playbook.toml", folder / "playbook.toml")
         self.shell, self.folder = Shell(folder), folder
-        self.said = {step: self.shell(step) for step in ("check", "train", "promote", "score")}
+        self.said = {step: self.shell(step) for step in ("train", "promote", "score")}
 
     @property
     def store(self) -> Store:
         return Store(self.folder / "store")
+
+    @property
+    def judged(self) -> dict[str, Any]:
+        return dict(current_bundle(self.store.bundles).card["judged"])
 
     def rows(self) -> list[dict[str, str]]:
         with (self.folder / "churn_list.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -69,11 +77,10 @@ def phone(tmp_path_factory: pytest.TempPathFactory) -> Led:
 
 
 def test_contracts_are_learned_from_better_than_by_one_column(gym: Led) -> None:
-    found = gym.shell("judge", "champion")
+    found = gym.judged
 
     assert ["holdfast", "best_column_rule", "logistic"] == list(found["models"])
     assert found["paired"]["best_column_rule"]["auc_difference"]["low"] > 0
-    assert gym.said["check"]["usable"]
 
 
 def test_who_leaves_a_contract_is_told_by_what_made_them_leave(gym: Led) -> None:
@@ -116,18 +123,22 @@ def test_a_subscriber_posted_is_scored_as_in_the_batch(gym: Led) -> None:
 
 
 def test_matured_runs_of_contracts_are_compared(gym: Led) -> None:
-    gym.shell("score", "--cutoff", "2024-03-01")
-    [compared] = gym.shell("monitor")["compared"]
+    shop, ledger = read_shop(gym.folder), Ledger(gym.store.ledger_url)
+    checked = check_tables(shop, gym.store, shop.today(datetime.now(UTC)))
+    bundle = current_bundle(gym.store.bundles)
+    score_shop(shop, checked, bundle, read_playbook(gym.folder), date(2024, 3, 1), datetime.now(UTC), ledger)
+    runs = runs_to_compare(ledger, shop.name, checked.known_until)
+    [compared] = compare_runs(runs, checked, ledger, gym.store.bundles, datetime.now(UTC))
 
-    assert "2024-03-01" == compared["cutoff"]
-    everyone = compared["everyone"]
+    assert date(2024, 3, 1) == compared.run.cutoff
+    everyone = compared.as_dict()["everyone"]
     assert everyone["customers"] > 100
     low, high = everyone["interval"]
     assert low - 0.05 <= everyone["expected"] <= high + 0.05
 
 
 def test_given_labels_are_judged_on_customers_that_the_model_has_not_seen(phone: Led) -> None:
-    found = phone.shell("judge", "champion")
+    found = phone.judged
 
     assert [str(END)] == found["cutoffs"]
     assert 1200 == found["customers"]
