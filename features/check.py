@@ -27,7 +27,7 @@ from features.sources import connect, escaped, fingerprint_of_sources, locations
 from features.store import Store, written_whole
 
 ENOUGH = ("transactions", "subscriptions", "vectors")
-FORMAT = 5  # of the checked tables; a change makes every table be read again
+FORMAT = 6  # of the checked tables; a change makes every table be read again
 
 # When something became known, by table, where there are no transactions. An end may have been planned when the
 # tables were written, and tells nothing of how far they go.

@@ -63,8 +63,8 @@ KINDS: Mapping[str, str] = {
     "return": N_("Return"),
 }
 GRADES: Mapping[str, Word] = {
-    "A": (N_("Very good"), N_("On days it had not seen, it found leavers reliably better than the best simple rule and than a formula of recency, frequency and spend.")),
-    "B": (N_("Good"), N_("On days it had not seen, it found leavers reliably better than the best simple rule, and about as well as a formula of recency, frequency and spend.")),
+    "A": (N_("Very good"), N_("Where it had not seen what came, it found leavers reliably better than the best simple rule and than a simple formula.")),
+    "B": (N_("Good"), N_("Where it had not seen what came, it found leavers reliably better than the best simple rule, and about as well as a simple formula.")),
     "C": (N_("Weak"), N_("It is little better than what you would do without it. Use it with care.")),
     "D": (N_("Not useful"), N_("It is no better than a rule of thumb.")),
 }  # fmt: skip
