@@ -9,9 +9,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from features.events import TABLES
+
 Floats = npt.NDArray[np.float64]
 Kind = Literal["silence", "contract", "given"]
-GIVEN = "given_"
+GIVEN = TABLES["vectors"].attribute_prefix
 """How the columns of a shop's own vectors begin."""
 
 
@@ -38,7 +40,11 @@ class ChurnDefinition:
     @property
     def rests_on(self) -> tuple[str, ...]:
         """The columns that `eligible` reads; of `given` all that the shop's own table holds."""
-        return {"silence": ("days_since_last_purchase",), "contract": ("running_contracts",), "given": ()}[self.kind]
+        return {
+            "silence": ("days_since_last_purchase",),
+            "contract": ("running_contracts", "contracts_under_notice"),
+            "given": (),
+        }[self.kind]
 
     def eligible(self, column: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
         """Whom the question is about, by their behaviour alone; shape (rows,), a missing value being NaN."""
@@ -50,5 +56,5 @@ class ChurnDefinition:
                 return np.asarray(running > column.get("contracts_under_notice", np.zeros_like(running)))
             case "given":
                 own = [values for name, values in column.items() if name.startswith(GIVEN)]
-                known = np.ones(len(next(iter(column.values()), np.empty(0))), bool)
+                known = np.ones(np.shape(next(iter(column.values()), True)), bool)
                 return np.asarray(~np.isnan(np.stack(own)).all(axis=0)) if own else known

@@ -15,7 +15,8 @@ from features.refusal import Refusal
 from features.shop import Shop, read_shop
 from features.store import Store
 from features.vectors import vectors
-from training.labels import silence_labels
+from models.definition import ChurnDefinition
+from training.labels import churn_labels
 
 COLUMNS = ("customer_id", "timestamp", "amount", "order_id")
 
@@ -44,7 +45,7 @@ def test_a_shop_and_its_store_may_lie_in_a_folder_of_any_name(name: str, tmp_pat
     catalog = CATALOG.available(checked.columns, checked.attributes)
     found = vectors(checked, catalog, [checked.known_until], 182, store)
     assert found["customer_id"].to_pylist() == ["c1", "c2", "c3", "c4"]
-    assert silence_labels(checked, found, 7).spend.tolist() == [0, 0, 0, 0]
+    assert churn_labels(checked, found, ChurnDefinition("silence", 7)).spend.tolist() == [0, 0, 0, 0]
 
 
 def _quarantined(store: Store) -> list[str]:

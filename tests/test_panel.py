@@ -18,7 +18,8 @@ from features.refusal import Refusal
 from features.shop import read_shop
 from features.snapshot import day_number
 from features.store import Store
-from training.labels import is_matured, silence_labels
+from models.definition import ChurnDefinition
+from training.labels import churn_labels, is_matured
 from training.panel import judging_splits, matured_cutoffs, split_before
 from training.study import CutoffSettings, Study
 from training.train import Trained, prepare_panel
@@ -93,7 +94,7 @@ def test_labels_by_hand(tiny_shop, store) -> None:
     ]
     checked = check_tables(tiny_shop(rows), store, date(2025, 6, 1))
     table = vectors(checked, CATALOG.available(checked.columns, {}), [date(2024, 3, 1), date(2024, 3, 5)], 182)
-    labels = silence_labels(checked, table, 28)
+    labels = churn_labels(checked, table, ChurnDefinition("silence", 28))
 
     assert table.column("customer_id").to_pylist() == ["in", "out", "in", "out"]
     assert labels.churned.tolist() == [False, True, False, False]

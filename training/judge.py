@@ -14,7 +14,7 @@ from features.catalog import Catalog
 from features.snapshot import day_date
 from models.churn import sigmoid
 from training.baselines import Baseline
-from training.fit_churn import Platt, fit_split
+from training.fit_churn import fit_split
 from training.measures import MEASURES
 from training.panel import Panel, Split
 from training.spoken import PLAINLY
@@ -36,7 +36,6 @@ class JudgedCutoff:
     spend: Floats
     X: Floats
     probability: Mapping[str, Floats]
-    platt: Platt
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _judge_split(
         probability[name] = baseline(panel, split, catalog)
     return JudgedCutoff(
         day_date(int(panel.cutoff[rows].max())), panel.customer_ids[rows], panel.churned[rows].astype(float), panel.spend[rows],
-        panel.X[rows], probability, platt,
+        panel.X[rows], probability,
     )  # fmt: skip
 
 
@@ -126,7 +125,6 @@ def _as_one(folds: Sequence[JudgedCutoff]) -> JudgedCutoff:
         np.concatenate([fold.customer_ids for fold in folds]),
         *(np.concatenate([getattr(fold, name) for fold in folds]) for name in ("churned", "spend", "X")),
         {name: np.concatenate([fold.probability[name] for fold in folds]) for name in folds[0].probability},
-        folds[0].platt,
     )
 
 

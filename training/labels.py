@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from features.checked import CheckedTables
 from features.refusal import Refusal
+from features.snapshot import day_number
 from features.sources import connect
 from models.definition import ChurnDefinition, Kind
 
@@ -55,32 +56,20 @@ def churn_labels(checked: CheckedTables, vectors: pa.Table, definition: ChurnDef
         HF207 where the shop has no table that tells who churned by this definition.
     """
     require_told(checked, definition)
-    if definition.kind == "silence":
-        return silence_labels(checked, vectors, definition.horizon_days)
-    rows = _asked(vectors)
+    rows = vectors.select(["cutoff", "customer_id"])
+    rows = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
+    known = day_number(checked.known_until)
+    matured = np.asarray(rows.column("cutoff").to_numpy() + definition.label_days <= known)
     with connect() as connection:
         connection.register("asked", rows)
-        if definition.kind == "contract":
-            churned = _contract_ended(connection, checked, definition)
-        else:
-            churned = _given(connection, checked)
+        if definition.kind == "silence":
+            found = connection.sql(_purchases_within(checked, definition.horizon_days)).fetchnumpy()
+            return Labels(np.asarray(found["days"] == 0), matured, np.asarray(found["spend"], float))
         spend = _spend(connection, checked, definition.horizon_days)
-    matured = ~np.isnan(churned)
-    if definition.kind == "contract":
-        known = np.datetime64(checked.known_until, "D").astype(int)
-        matured = rows.column("cutoff").to_numpy() + definition.label_days <= known
-    return Labels(churned == 1, np.asarray(matured), spend)
-
-
-def silence_labels(checked: CheckedTables, vectors: pa.Table, horizon_days: int) -> Labels:
-    """Churned is where no purchase lies in [cut-off, cut-off + horizon); a return is none."""
-    rows = _asked(vectors)
-    with connect() as connection:
-        connection.register("asked", rows)
-        found = connection.sql(_purchases_within(checked, horizon_days)).fetchnumpy()
-    known = np.datetime64(checked.known_until, "D").astype(int)
-    matured = rows.column("cutoff").to_numpy() + horizon_days <= known
-    return Labels(np.asarray(found["days"] == 0), np.asarray(matured), np.asarray(found["spend"], float))
+        if definition.kind == "contract":
+            return Labels(_contract_ended(connection, checked, definition) == 1, matured, spend)
+        said = _given(connection, checked)
+        return Labels(said == 1, ~np.isnan(said), spend)
 
 
 def require_told(checked: CheckedTables, definition: ChurnDefinition) -> None:
@@ -94,11 +83,6 @@ def require_told(checked: CheckedTables, definition: ChurnDefinition) -> None:
             "HF207", f"Who churned by {definition.kind} is told from {table}, and shop.toml does not map {lacking}.",
             f"Add {lacking}, or set churn.definition in study.toml to {others}.",
         )  # fmt: skip
-
-
-def _asked(vectors: pa.Table) -> pa.Table:
-    rows = vectors.select(["cutoff", "customer_id"])
-    return rows.append_column("row", pa.array(np.arange(rows.num_rows)))
 
 
 def _purchases_within(checked: CheckedTables, horizon_days: int) -> str:

@@ -56,25 +56,29 @@ def compare_runs(
     """
     found = []
     for run in runs:
-        expected = expected_of(ledger, run.number)
-        bundle = _bundle_of(run, bundles)
-        definition = _definition_of(run, bundle)
-        if TOLD_BY[definition.kind][0] not in checked.columns:
-            tell()
-            continue  # of a bundle that is gone nobody knows what it was asked
-        churned, known = labels_of(run, expected.customer_ids, checked, definition)
-        if definition.kind == "given" and not known.any():
-            tell()
-            continue  # the shop has not said yet who left
-        learned = has_learned_from(bundle, run.cutoff) if bundle else None
-        if definition.kind == "given" and "as_of_day" not in checked.columns["vectors"]:
-            learned = True  # labels without a day are those learned from
-        became = outcome(expected, churned, known, compared_at, learned)
-        by_customer = dict(zip(expected.customer_ids[known].tolist(), churned[known].tolist(), strict=True))
-        if write_outcome(ledger, run.number, by_customer, became):
-            found.append(ComparedRun(run, became))
+        if compared := _compared(run, checked, ledger, _bundle_of(run, bundles), compared_at):
+            found.append(compared)
         tell()
     return found
+
+
+def _compared(
+    run: ScoreRun, checked: CheckedTables, ledger: Ledger, bundle: Bundle | None, compared_at: datetime
+) -> ComparedRun | None:
+    """A run compared and its outcome kept; None where nothing tells who left, or somebody else has compared it."""
+    definition = _definition_of(run, bundle)
+    if TOLD_BY[definition.kind][0] not in checked.columns:
+        return None  # of a bundle that is gone nobody knows what it was asked
+    expected = expected_of(ledger, run.number)
+    churned, known = labels_of(run, expected.customer_ids, checked, definition)
+    if definition.kind == "given" and not known.any():
+        return None  # the shop has not said yet who left
+    learned = has_learned_from(bundle, run.cutoff) if bundle else None
+    if definition.kind == "given" and "as_of_day" not in checked.columns["vectors"]:
+        learned = True  # labels without a day are those learned from
+    became = outcome(expected, churned, known, compared_at, learned)
+    by_customer = dict(zip(expected.customer_ids[known].tolist(), churned[known].tolist(), strict=True))
+    return ComparedRun(run, became) if write_outcome(ledger, run.number, by_customer, became) else None
 
 
 def labels_of(
@@ -102,8 +106,8 @@ def labels_of(
 
 def _known_before(cutoff: date, checked: CheckedTables, definition: ChurnDefinition) -> frozenset[str]:
     """Of whom the table that tells the label holds something from before the cut-off."""
-    table, day = {"silence": ("transactions", "day"), "contract": ("subscriptions", "started_day"),
-                  "given": ("vectors", "0")}[definition.kind]  # fmt: skip
+    table, _ = TOLD_BY[definition.kind]
+    day = {"transactions": "day", "subscriptions": "started_day"}.get(table, "0")
     with connect() as connection:
         found = connection.sql(
             f"select distinct customer_id from {checked.rows(table)} where {day} < {day_number(cutoff)}"

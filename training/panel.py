@@ -44,7 +44,7 @@ class Panel:
     Attributes
     ----------
     fold
-        From 1 to FOLDS. Rows of one customer and rows of equal values share a fold.
+        From 1 to FOLDS. Rows of one customer and rows of equal values share a fold. All 0 where parts are cut-offs.
     """
 
     vectors: pa.Table
@@ -163,4 +163,5 @@ def build_panel(
             )  # fmt: skip
     taken = vectors.take(kept)
     ids = np.array(taken.column("customer_id").to_pylist(), object)
-    return Panel(taken, X[kept], labels.churned[kept], labels.spend[kept], cutoff[kept], ids, folds(X[kept], ids, seed))
+    fold = np.zeros(len(kept), np.int32) if in_time else folds(X[kept], ids, seed)
+    return Panel(taken, X[kept], labels.churned[kept], labels.spend[kept], cutoff[kept], ids, fold)

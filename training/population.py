@@ -21,7 +21,7 @@ from training.fit_categories import fit_categories
 from training.labels import Labels, churn_labels
 from training.study import Study
 
-_HABITS = ("purchase_days_182d", "contracts_under_notice")
+_ALSO = "purchase_days_182d"
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,8 @@ def population(checked: CheckedTables, study: Study, cutoffs: Sequence[date]) ->
     """Who is eligible at each cut-off, and their labels; only what eligibility rests on is computed."""
     definition = study.churn.meant
     every = CATALOG.available(checked.columns, {}, checked.given).learnable
-    asked = [
-        n
-        for n in every.names
-        if n in (*definition.rests_on, *_HABITS) or (definition.kind == "given" and n.startswith(GIVEN))
-    ]
-    catalog = every.naming(asked)
+    own = [name for name in every.names if name.startswith(GIVEN)] if definition.kind == "given" else []
+    catalog = every.naming(name for name in (*definition.rests_on, _ALSO, *own) if name in every.names)
     table = vectors(checked, catalog, cutoffs, study.vectors.memory_days)
     X = encode(table, catalog.names, fit_categories(catalog, table))
     labels = churn_labels(checked, table, definition)

@@ -18,6 +18,7 @@ from features.store import Store
 from features.vectors import vectors
 from models.bundle import Bundle
 from models.encode import encode
+from models.habits import ValueColumn
 from training.baselines import baselines_of
 from training.card import model_card
 from training.champion import against_champion
@@ -50,6 +51,7 @@ class Prepared:
     plan: Plan
     panel: Panel
     catalog: Catalog
+    value: ValueColumn
     references: VectorReferences
     categories: Mapping[str, tuple[str, ...]]
 
@@ -70,7 +72,7 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
     with watch.step("references"):
         references = fit_vector_references(checked, planned.first_judged, memory_days, study.fit.seed, threads)
     catalog = catalog_of(shop, checked, references).learnable
-    value_column(catalog, study)  # a name that is not there is told before the long part
+    value = value_column(catalog, study)
     with watch.step("vectors"):
         table = vectors(checked, catalog, planned.cutoffs, memory_days, store, threads, references)
     with watch.step("labels"):
@@ -79,7 +81,7 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
         labels = churn_labels(checked, table, study.churn.meant)
         eligible = eligible_rows(checked, table, X, catalog.names, study)
         panel = build_panel(table, X, labels, eligible, study.minimums, study.fit.seed, planned.is_in_time)
-    return Prepared(planned, panel, catalog, references, categories)
+    return Prepared(planned, panel, catalog, value, references, categories)
 
 
 def fit_bundle(
@@ -106,7 +108,7 @@ def fit_bundle(
             newest, catalog, model.gain(), study.segments, study.fit.seed, champion.segmenter if champion else None
         )
     base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
-    value = value_column(catalog, study)
+    value = prepared.value
     lifetime = fit_lifetime(judgment.judged, catalog.names, value, study)
     bundle = Bundle(
         definition=definition,

@@ -20,6 +20,7 @@ from features.behavior.service import SERVICE
 from features.behavior.trend import TREND
 from features.catalog import Catalog
 from features.checked import CheckedTables
+from features.events import TABLES
 from features.own_family import own_family
 from features.references import VectorReferences
 from features.relations import REDUCTIONS, RELATIONS
@@ -61,6 +62,6 @@ def catalog_of(shop: Shop, checked: CheckedTables, references: VectorReferences 
         catalog = replace(CATALOG, features=(*CATALOG.features, *own_family(shop.folder / shop.families, CATALOG, checked)))
     available = catalog.available(checked.columns, checked.attributes, checked.given, references)
     return available.with_drivers(
-        {f"{prefix}_{attribute}": driver for name, prefix in (("customers", "attribute"), ("vectors", "given"))
-         if name in shop.tables for attribute, driver in shop.tables[name].drivers.items()}
+        {f"{TABLES[name].attribute_prefix}{attribute}": driver for name, source in shop.tables.items()
+         for attribute, driver in source.drivers.items()}
     )  # fmt: skip
