@@ -106,4 +106,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """' Did you mean ...?' when a known word is near, else the list of all known ones."""
     words = sorted(known)
     near = difflib.get_close_matches(word, words, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(words)}."
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(words) or 'none'}."

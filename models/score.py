@@ -191,8 +191,8 @@ def _relationship(scores: Scores, i: int) -> dict[str, Any]:
 def _expected_next_purchase(scores: Scores, i: int) -> str | None:
     """The last purchase plus the customer's own mean gap.
 
-    None for a first purchase, which has no gap, for who holds a contract instead, and where that day is no later than the cut-off: who should have bought
-    by now is expected on no day that could be named.
+    None for a first purchase, which has no gap, for who holds a contract instead, and where that day is no later than
+    the cut-off: who should have bought by now is expected on no day that could be named.
     """
     names = scores.bundle.model.features
     if "mean_gap_days" not in names or "days_since_last_purchase" not in names:

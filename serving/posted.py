@@ -60,8 +60,7 @@ def posted_tables(request: EventsRequest, shop: Shop, catalog: Catalog, cutoff: 
         first = TABLES[name].columns[1].checked_name
         late[name] = sum(row[first] >= day_number(cutoff) for row in rows)
     if request.vectors:
-        unlearned = set(shop.tables["vectors"].attributes) if "vectors" in shop.tables else set[str]()
-        measures = _values(request.vectors, catalog, "given", unlearned, "vectors.")
+        measures = _values(request.vectors, catalog, TABLES["vectors"], shop, "vectors.")
         posted.rows["vectors"] = [{"customer_id": request.customer_id, **measures}]
     posted.rows["customers"] = [_customer_row(request, shop, catalog, zone, posted.warnings)]
     missing = _not_posted(request, shop, catalog)
@@ -85,9 +84,9 @@ def _not_posted(request: EventsRequest, shop: Shop, catalog: Catalog) -> list[st
         if name in learned and name not in request.model_fields_set:
             found.append(name)
         elif name == "vectors":
-            said = {f"given_{column}" for column in request.vectors}
-            found += [f"vectors.{f.name.removeprefix('given_')}" for f in catalog.features
-                      if f.relation == "given" and f.name not in said]  # fmt: skip
+            prefix = TABLES["vectors"].attribute_prefix
+            own = [f.name.removeprefix(prefix) for f in catalog.features if f.relation == "given"]
+            found += [f"vectors.{column}" for column in own if column not in request.vectors]
         elif name in shop.tables and (rows := getattr(request, name, ())):
             said = {column for row in rows for column in row.model_fields_set}
             columns = [c.name for c in TABLES[name].columns if f"{name}.{c.checked_name}" in needs]
@@ -168,21 +167,22 @@ def _customer_row(request: EventsRequest, shop: Shop, catalog: Catalog, zone: Zo
     if unknown:
         warnings.append(f"not mapped in this shop and left out of customer: {', '.join(unknown)}")
     row.update({column.checked_name: None for column in unmapped})
-    unlearned = set(source.attributes) if source else set[str]()
-    return row | _values(customer.attributes, catalog, "attribute", unlearned, "customer.attributes.")
+    return row | _values(customer.attributes, catalog, TABLES["customers"], shop, "customer.attributes.")
 
 
-def _values(said: Mapping[str, float | str | None], catalog: Catalog, prefix: str, mapped: set[str], place: str) -> Row:
+def _values(said: Mapping[str, float | str | None], catalog: Catalog, table: Table, shop: Shop, place: str) -> Row:
     """By checked name the values the bundle learned from; others that the shop maps, protected ones, are not read."""
-    kinds = {f.name: f.unit == "category" for f in catalog.features if f.name.startswith(f"{prefix}_")
+    prefix, source = table.attribute_prefix, shop.tables.get(table.name)
+    mapped = source.attributes if source else {}
+    kinds = {f.name: f.unit == "category" for f in catalog.features if f.name.startswith(prefix)
              and f.relation in ("attributes", "given")}  # fmt: skip
     row: Row = dict.fromkeys(kinds)
     for name, value in said.items():
-        column = f"{prefix}_{name}"
+        column = f"{prefix}{name}"
         if column not in kinds and name in mapped:
             continue
         if column not in kinds:
-            known = [kind.removeprefix(f"{prefix}_") for kind in kinds]
+            known = [kind.removeprefix(prefix) for kind in kinds]
             raise Refusal("HF604", f"{place}{name[:100]} is not known.", did_you_mean(name, known))
         if value is not None and isinstance(value, str) != kinds[column]:
             wanted = "a text" if kinds[column] else "a number"
