@@ -66,14 +66,14 @@ def demo(
     if past:
         say(f"\n{past[0]}: a first bundle learns, from what was known by then, and scores the months that follow.")
         with watch.step("train as then"):
-            training.train(folder, datetime.combine(past[0], time()))
+            training.train(folder, datetime.combine(past[0], time()), trials=0)
             training.promote("challenger", folder)
         with watch.step("score as then"), TemporaryDirectory() as nowhere:
             for day in past:
                 serving_room.score(folder, datetime.combine(day, time()), Path(nowhere) / "churn_list.csv")
         say("\nToday: the next bundle learns from all that is known.")
     with watch.step("train"):
-        training.train(folder)
+        training.train(folder, trials=0)  # the search for better settings takes minutes
     with watch.step("promote"):
         try:
             training.promote("challenger", folder)

@@ -77,6 +77,8 @@ trees = 80
 learning_rate = 0.1
 min_customers_in_leaf = 50
 column_share = 0.5
+[tune]
+trials = 0
 [minimums]
 customers = 200
 churners = 10
@@ -130,6 +132,8 @@ trees = 80
 learning_rate = 0.1
 min_customers_in_leaf = 30
 column_share = 0.8
+[tune]
+trials = 0
 [minimums]
 customers = 200
 churners = 50

@@ -24,7 +24,6 @@ from models.habits import ValueColumn, habits
 from training.fit_value import tier_edges
 from training.folds import FOLDS, folds
 from training.labels import churn_labels
-from training.panel import Split
 from training.plan import plan
 from training.study import Study
 
@@ -216,16 +215,12 @@ def test_folds_are_of_nearly_equal_size() -> None:
 
 
 def test_every_fold_is_judged_once_by_a_model_that_has_not_seen_it() -> None:
-    every = set(range(1, FOLDS + 1))
-
-    def parts(split: Split) -> set[object]:
-        return {*split.fit, split.calibrate}
-
     from training.plan import fold_splits
 
+    every = set(range(1, FOLDS + 1))
     splits = fold_splits()
     assert every == {split.judge for split in splits}
-    assert all(parts(split) == every - {split.judge} and split.calibrate not in split.fit for split in splits)
+    assert all({*split.fit} == {*split.known} == every - {split.judge} for split in splits)
 
 
 def test_habits_of_contracts_speak_the_words_of_purchases() -> None:

@@ -27,7 +27,7 @@ def shop(shell: Shell) -> str:
     """A simulated shop, checked, trained on, promoted and scored."""
     shell("init", "shop", "--example", "simulated")
     shell("check", "--shop", "shop")
-    shell("train", "--shop", "shop")
+    shell("train", "--shop", "shop", "--trials", "2")
     shell("promote", "--shop", "shop")
     shell("score", "--shop", "shop")
     return "shop"
@@ -116,7 +116,7 @@ def test_whoever_opted_out_has_no_probability(shell: Shell, shop: str) -> None:
 
 
 def test_a_second_training_becomes_challenger_and_passes_the_gates(shell: Shell, shop: str) -> None:
-    second = shell("train", "--shop", shop)["bundle"]
+    second = shell("train", "--shop", shop, "--trials", "0")["bundle"]
     promoted = shell("promote", second, "--shop", shop)
 
     assert all(gate["passed"] for gate in promoted["gates"])
@@ -161,7 +161,7 @@ def test_what_is_learned_as_on_an_earlier_day_knows_nothing_later_and_does_not_u
     shell: Shell, shop: str
 ) -> None:
     before = shell("judge", "champion")["bundle"]
-    early = shell("train", "--shop", shop, "--until", "2024-04-01")["bundle"]
+    early = shell("train", "--shop", shop, "--until", "2024-04-01", "--trials", "0")["bundle"]
     judged = shell("judge", early)
     refused = shell("promote", early, "--shop", shop, expect=3)
 

@@ -31,7 +31,7 @@ def recency_rule(panel: Panel, split: Split, catalog: Catalog) -> Floats:
     Ties between steps are broken by the days themselves, so its ranking is that of recency.
     """
     days = panel.X[:, catalog.names.index(_RFM[0])]
-    known, judged = panel.at(*split.fit, split.calibrate), panel.at(_judged(split))
+    known, judged = panel.at(*split.known), panel.at(_judged(split))
     rule = IsotonicRegression(y_min=0.001, y_max=0.999, out_of_bounds="clip").fit(days[known], panel.churned[known])
     return np.asarray(rule.predict(days[judged]) + 1e-9 * days[judged], float)
 
@@ -39,7 +39,7 @@ def recency_rule(panel: Panel, split: Split, catalog: Catalog) -> Floats:
 def rfm_logistic(panel: Panel, split: Split, catalog: Catalog) -> Floats:
     """Churn probability of the judged rows by logistic regression on ln(1 + recency, frequency, money)."""
     Z = np.log1p(np.maximum(panel.X[:, [catalog.names.index(name) for name in _RFM]], 0))
-    known, judged = panel.at(*split.fit, split.calibrate), panel.at(_judged(split))
+    known, judged = panel.at(*split.known), panel.at(_judged(split))
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(Z[known], panel.churned[known])
     return np.asarray(model.predict_proba(Z[judged])[:, 1], float)
 
@@ -49,7 +49,7 @@ def best_column_rule(panel: Panel, split: Split, catalog: Catalog) -> Floats:
 
     The column is that of least log loss where it was fitted; missing values get the rate of those that miss it.
     """
-    known, judged = panel.at(*split.fit, split.calibrate), panel.at(_judged(split))
+    known, judged = panel.at(*split.known), panel.at(_judged(split))
     churned = panel.churned[known].astype(float)
     best, found = np.inf, np.full(int(judged.sum()), churned.mean())
     for j in range(len(catalog.names)):
@@ -70,7 +70,7 @@ def best_column_rule(panel: Panel, split: Split, catalog: Catalog) -> Floats:
 
 def logistic(panel: Panel, split: Split, catalog: Catalog) -> Floats:
     """Churn probability of the judged rows by logistic regression on all columns, a category's levels each their own."""
-    known, judged = panel.at(*split.fit, split.calibrate), panel.at(_judged(split))
+    known, judged = panel.at(*split.known), panel.at(_judged(split))
     named = [feature.unit == "category" for feature in catalog.features]
     filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     levels = make_pipeline(
@@ -86,7 +86,8 @@ def logistic(panel: Panel, split: Split, catalog: Catalog) -> Floats:
 
 
 def _judged(split: Split) -> Part:
-    return split.calibrate if split.judge is None else split.judge
+    assert split.judge is not None
+    return split.judge
 
 
 def baselines_of(kind: Kind) -> Mapping[str, Baseline]:

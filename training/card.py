@@ -13,11 +13,12 @@ from models.segments import Segmenter
 from training.judge import Judgment
 from training.plan import Plan
 from training.study import Study
+from training.tune import Tuned
 
 
 def model_card(
     shop: Shop, study: Study, checked: CheckedTables, catalog: Catalog, definition: ChurnDefinition,
-    segmenter: Segmenter, judgment: Judgment, planned: Plan,
+    segmenter: Segmenter, judgment: Judgment, planned: Plan, tuned: Tuned,
 ) -> dict[str, Any]:  # fmt: skip
     """The card as plain data; aggregates only, nothing of any one customer."""
     found = judgment.as_dict("")
@@ -35,6 +36,7 @@ def model_card(
         },
         "features": {"columns": len(catalog.features), "families": sorted({f.family for f in catalog.features})},
         "judged": found,
+        "tuned": tuned.as_dict(),
         "refitted": f"The champion is fitted on {_all(planned)} with the number of trees and the calibration of the judged"
         " models; it was not itself judged.",
         "segments": [asdict(segment) for segment in segmenter.segments],

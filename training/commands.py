@@ -30,6 +30,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 def train(
     shop: ShopFolder = Path(),
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Learn as on this day, from what was known before it.")] = None,
+    trials: Annotated[int | None, typer.Option(min=0, help="Settings to try, in place of tune.trials; 0 is quick.")] = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Fit, judge and register a bundle; it becomes the challenger.
@@ -44,6 +45,8 @@ def train(
         from training.panel import known_by
         from training.train import fit_bundle, register
     settings, study = read_shop(shop), read_study(shop)
+    if trials is not None:
+        study = study.model_copy(update={"tune": study.tune.model_copy(update={"trials": trials})})
     require_own_store(settings, store.bundles)
     with watch.step("check"):
         checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
@@ -54,10 +57,11 @@ def train(
     bundle_id = register(settings, study, checked, store, trained, watch)
     found = trained.judgment.as_dict(bundle_id)
     show_judgment(found)
+    say(str(trained.tuned))
     watch.show()
     say(f"\nRegistered {bundle_id} as challenger. Make it champion with: holdfast promote --shop {shop}")
     answer({"bundle": bundle_id, "grade": found["grade"], "columns": len(trained.bundle.catalog.features),
-            "seconds": watch.seconds}, as_json)  # fmt: skip
+            "tuned": trained.tuned.as_dict(), "seconds": watch.seconds}, as_json)  # fmt: skip
 
 
 @app.command()

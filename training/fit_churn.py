@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -32,19 +33,43 @@ class Platt:
         return self.slope * margin + self.intercept
 
 
-def fit_trees(catalog: Catalog, X: Floats, churned: npt.NDArray[np.bool_], settings: FitSettings) -> lgb.Booster:
-    """Gradient-boosted trees on the log loss; the same data, settings and machine give the same text."""
-    parameters = {
+@dataclass(frozen=True)
+class FittedTrees:
+    """Trees that are not calibrated yet, and their calibration with what it was fitted on.
+
+    Attributes
+    ----------
+    margin, churned
+        Log-odds and truth of the held-out rows that `platt` comes from, shape (rows,).
+    """
+
+    booster: lgb.Booster
+    platt: Platt
+    margin: Floats
+    churned: npt.NDArray[np.bool_]
+
+    def log_odds(self, X: Floats) -> Floats:
+        """Shape (rows,): calibrated log-odds."""
+        return self.platt(np.asarray(self.booster.predict(X, raw_score=True), float))
+
+
+def tree_parameters(catalog: Catalog, settings: FitSettings) -> dict[str, Any]:
+    """LightGBM's parameters for these settings; the same data and machine then give the same text."""
+    return {
         "objective": "binary", "verbose": -1, "num_threads": settings.threads, "seed": settings.seed,
-        "deterministic": True, "force_row_wise": True,
+        "deterministic": True, "force_row_wise": True, "feature_pre_filter": False,
         "learning_rate": settings.learning_rate, "max_depth": settings.max_depth,
         "num_leaves": settings.max_leaves, "min_data_in_leaf": settings.min_customers_in_leaf,
         "feature_fraction": settings.column_share, "bagging_fraction": settings.row_share, "bagging_freq": 1,
         "lambda_l2": settings.l2,
         "monotone_constraints": [feature.monotone for feature in catalog.features],
     }  # fmt: skip
+
+
+def fit_trees(catalog: Catalog, X: Floats, churned: npt.NDArray[np.bool_], settings: FitSettings) -> lgb.Booster:
+    """Gradient-boosted trees on the log loss, as many as the settings say."""
     data = lgb.Dataset(X, churned.astype(float), feature_name=list(catalog.names), free_raw_data=True)
-    return lgb.train(parameters, data, num_boost_round=settings.trees)
+    return lgb.train(tree_parameters(catalog, settings), data, num_boost_round=settings.trees)
 
 
 def fit_platt(margin: Floats, churned: npt.NDArray[np.bool_], seed: int) -> Platt:
@@ -79,17 +104,28 @@ def fold_platt(booster: lgb.Booster, platt: Platt) -> str:
     return str(folded.model_to_string())
 
 
-def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSettings) -> tuple[lgb.Booster, Platt]:
-    """Trees fitted on the split's earlier cut-offs, and their calibration on its later one."""
-    fit, calibrate = panel.at(*split.fit), panel.at(split.calibrate)
-    booster = fit_trees(catalog, panel.X[fit], panel.churned[fit], settings)
-    margin = np.asarray(booster.predict(panel.X[calibrate], raw_score=True), float)
-    return booster, fit_platt(margin, panel.churned[calibrate], settings.seed)
+def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSettings) -> FittedTrees:
+    """Trees of all that a split knows, with the calibration of trees that had not seen what they are calibrated on.
+
+    That is how a champion is made, and so how it is judged: its calibration comes from the latest part, held out once,
+    or from each fold held out in turn; then the trees are fitted anew, as many, on everything known.
+    """
+    held = [(split.fit, split.calibrate)]
+    if split.calibrate is None:
+        held = [(tuple(other for other in split.fit if other != fold), fold) for fold in split.fit]
+    margins, churned = [], []
+    for fit, calibrate in held:
+        assert calibrate is not None
+        rows, later = panel.at(*fit), panel.at(calibrate)
+        trees = fit_trees(catalog, panel.X[rows], panel.churned[rows], settings)
+        margins.append(np.asarray(trees.predict(panel.X[later], raw_score=True), float))
+        churned.append(panel.churned[later])
+    margin, truth = np.concatenate(margins), np.concatenate(churned)
+    known = panel.at(*split.known)
+    booster = fit_trees(catalog, panel.X[known], panel.churned[known], settings)
+    return FittedTrees(booster, fit_platt(margin, truth, settings.seed), margin, truth)
 
 
-def fit_champion(
-    panel: Panel, platt: Platt, catalog: Catalog, categories: Mapping[str, tuple[str, ...]], settings: FitSettings
-) -> ChurnModel:
-    """The model to serve: refitted on every matured cut-off with as many trees, calibrated as the last split was."""
-    booster = fit_trees(catalog, panel.X, panel.churned, settings)
-    return ChurnModel(fold_platt(booster, platt), catalog.names, categories)
+def churn_model(fitted: FittedTrees, catalog: Catalog, categories: Mapping[str, tuple[str, ...]]) -> ChurnModel:
+    """The model to serve, its calibration folded into its leaves."""
+    return ChurnModel(fold_platt(fitted.booster, fitted.platt), catalog.names, categories)

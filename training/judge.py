@@ -71,18 +71,24 @@ class Judgment:
 
 
 def judge(
-    panel: Panel, splits: Sequence[Split], catalog: Catalog, settings: FitSettings, baselines: Mapping[str, Baseline],
-    tell: Callable[[], object] = lambda: None,
+    panel: Panel, splits: Sequence[Split], catalog: Catalog, fits: Sequence[FitSettings],
+    baselines: Mapping[str, Baseline], tell: Callable[[], object] = lambda: None,
 ) -> Judgment:  # fmt: skip
-    """Judge ours and the baselines on each split; `tell` is called after each. Folds are judged as one cut-off."""
+    """Judge ours and the baselines on each split; `tell` is called after each. Folds are judged as one cut-off.
+
+    Parameters
+    ----------
+    fits
+        The settings of each split's fit, found without a look at what it judges.
+    """
     judged = []
-    for split in splits:
+    for split, settings in zip(splits, fits, strict=True):
         judged.append(_judge_split(panel, split, catalog, settings, baselines))
         tell()
     in_time = all(isinstance(split.judge, date) for split in splits)
     if not in_time:
         judged = [_as_one(judged)]
-    means = _measured(judged, settings.seed)
+    means = _measured(judged, fits[0].seed)
     models = {
         name: {
             measure: {
@@ -106,10 +112,8 @@ def _judge_split(
     panel: Panel, split: Split, catalog: Catalog, settings: FitSettings, baselines: Mapping[str, Baseline]
 ) -> JudgedCutoff:
     assert split.judge is not None
-    booster, platt = fit_split(panel, split, catalog, settings)
     rows = panel.at(split.judge)
-    margin = np.asarray(booster.predict(panel.X[rows], raw_score=True), float)
-    probability = {"holdfast": sigmoid(platt(margin))}
+    probability = {"holdfast": sigmoid(fit_split(panel, split, catalog, settings).log_odds(panel.X[rows]))}
     for name, baseline in baselines.items():
         probability[name] = baseline(panel, split, catalog)
     return JudgedCutoff(

@@ -25,12 +25,20 @@ Part = date | int
 class Split:
     """Cut-offs to fit on, the later one to calibrate on, and the still later one to judge on; or folds for these.
 
-    Every label window used to fit ends at or before `calibrate`; that of `calibrate` ends at or before `judge`.
+    Every label window used to fit ends at or before `calibrate`; those of `known` end at or before `judge`.
+
+    Attributes
+    ----------
+    calibrate
+        None for folds: there each of `fit` is held out in turn to calibrate on.
+    known
+        All that is known when `judge` comes: what the calibrated model is refitted on, as a champion is.
     """
 
     fit: tuple[Part, ...]
-    calibrate: Part
+    calibrate: Part | None
     judge: Part | None
+    known: tuple[Part, ...]
 
     def __post_init__(self) -> None:
         if not self.fit:
@@ -129,7 +137,7 @@ def split_before(cutoffs: Sequence[date], judge: date | None, horizon_days: int)
         return None
     calibrate = for_calibration[-1]
     fit = tuple(c for c in cutoffs if c + horizon <= calibrate)
-    return Split(fit, calibrate, judge) if fit else None
+    return Split(fit, calibrate, judge, tuple(for_calibration)) if fit else None
 
 
 def build_panel(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from features.checked import CheckedTables
 from features.refusal import Refusal
@@ -11,17 +12,35 @@ from features.snapshot import day_date
 from features.sources import connect
 from training.folds import FOLDS
 from training.labels import require_told
-from training.panel import Split, judging_splits, matured_cutoffs, split_before
+from training.panel import Part, Split, judging_splits, matured_cutoffs, split_before
 from training.study import Study
+
+_TRIED_ON = 2  # parts per search: one alone would be tuned to its own chance
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Parts to fit on, and the one to try that fit on: a later cut-off, or another fold."""
+
+    fit: tuple[Part, ...]
+    on: Part
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Cut-offs, oldest first; the splits to judge on, and the one that the champion's calibration comes from."""
+    """Cut-offs, oldest first; the splits to judge on, and the one that the champion's calibration comes from.
+
+    Attributes
+    ----------
+    searches
+        What the settings of the fit are tried on: once before anything is judged, or, of folds, for each split and
+        for the champion. Empty where too little comes before the first judged cut-off.
+    """
 
     cutoffs: tuple[date, ...]
     splits: tuple[Split, ...]
     final: Split
+    searches: tuple[tuple[Tried, ...], ...]
 
     @property
     def first_judged(self) -> date:
@@ -32,7 +51,7 @@ class Plan:
     @property
     def is_in_time(self) -> bool:
         """Whether each judged part lies after what its model was fitted on; else folds are judged."""
-        return isinstance(self.final.calibrate, date)
+        return self.final.calibrate is not None
 
 
 def plan(checked: CheckedTables, study: Study) -> Plan:
@@ -54,19 +73,37 @@ def plan(checked: CheckedTables, study: Study) -> Plan:
     cutoffs = _labelled_days(checked, study.cutoffs.last)
     if len(judging_splits(cutoffs, judged, definition.label_days)) == judged:
         return _in_time(cutoffs, judged, definition.label_days)
-    return Plan(cutoffs, fold_splits(), Split(tuple(range(2, FOLDS + 1)), 1, None))
+    splits, final = fold_splits(), _of_folds(None)
+    return Plan(cutoffs, splits, final, tuple(tried_folds(split.fit) for split in (*splits, final)))
 
 
 def fold_splits() -> tuple[Split, ...]:
-    """Each fold judged once: calibrated on the next one, fitted on the others."""
-    every = range(1, FOLDS + 1)
-    return tuple(Split(tuple(f for f in every if f not in (k, k % FOLDS + 1)), k % FOLDS + 1, k) for k in every)
+    """Each fold judged once, by a model of all the others."""
+    return tuple(_of_folds(fold) for fold in range(1, FOLDS + 1))
+
+
+def _of_folds(judge: int | None) -> Split:
+    others = tuple(fold for fold in range(1, FOLDS + 1) if fold != judge)
+    return Split(others, None, judge, others)
 
 
 def _in_time(cutoffs: tuple[date, ...], judged: int, label_days: int) -> Plan:
     final = split_before(cutoffs, None, label_days)
     assert final is not None, "there is something to judge, and with it enough for this"
-    return Plan(cutoffs, tuple(judging_splits(cutoffs, judged, label_days)), final)
+    splits = tuple(judging_splits(cutoffs, judged, label_days))
+    return Plan(cutoffs, splits, final, (tried_before(splits[0].fit, label_days),))
+
+
+def tried_before(cutoffs: Sequence[Part], label_days: int) -> tuple[Tried, ...]:
+    """The last of some cut-offs, each to be tried on by what is fitted on those whose labels were known by then."""
+    days = [part for part in cutoffs if isinstance(part, date)]
+    found = [Tried(tuple(c for c in days if c + timedelta(days=label_days) <= on), on) for on in reversed(days)]
+    return tuple(tried for tried in found if tried.fit)[:_TRIED_ON]
+
+
+def tried_folds(folds: Sequence[Part]) -> tuple[Tried, ...]:
+    """The first of some folds, each to be tried on by what is fitted on the others."""
+    return tuple(Tried(tuple(other for other in folds if other != on), on) for on in folds[:_TRIED_ON])
 
 
 def _labelled_days(checked: CheckedTables, last: date | None) -> tuple[date, ...]:

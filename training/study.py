@@ -60,6 +60,15 @@ class FitSettings(Settings):
     threads: int = Field(1, ge=1)
 
 
+class TuneSettings(Settings):
+    """`[tune]`."""
+
+    trials: int = Field(30, ge=0, le=1000)
+    seconds: int = Field(240, ge=1)
+    most_trees: int = Field(1000, ge=10, le=10000)
+    deepest: int = Field(6, ge=2, le=12)
+
+
 class SegmentSettings(Settings):
     """`[segments]`."""
 
@@ -113,6 +122,7 @@ class Study(Settings):
     cutoffs: CutoffSettings = CutoffSettings()
     vectors: VectorSettings = VectorSettings()
     fit: FitSettings = FitSettings()
+    tune: TuneSettings = TuneSettings()
     segments: SegmentSettings = SegmentSettings()
     value: ValueSettings = ValueSettings()
     bands: BandSettings = BandSettings()

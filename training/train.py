@@ -23,7 +23,7 @@ from training.baselines import baselines_of
 from training.card import model_card
 from training.champion import against_champion
 from training.fit_categories import fit_categories
-from training.fit_churn import fit_champion, fit_split
+from training.fit_churn import churn_model, fit_split
 from training.fit_segments import fit_segments
 from training.fit_value import fit_lifetime, fit_references, fit_relationship, value_column
 from training.fit_vector_references import fit_vector_references
@@ -33,15 +33,17 @@ from training.panel import Panel, build_panel
 from training.plan import Plan, plan
 from training.population import eligible_rows
 from training.study import Study
+from training.tune import Tuned, tune_plan
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What one training gave: the bundle (id as registered), the judgment, and the panel it rests on."""
+    """What one training gave: the bundle (id as registered), the judgment, the panel it rests on, and its settings."""
 
     bundle: Bundle
     judgment: Judgment
     panel: Panel
+    tuned: Tuned
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,18 @@ def fit_bundle(
     prepared = prepare_panel(shop, checked, study, store, watch)
     panel, catalog, categories = prepared.panel, prepared.catalog, prepared.categories
     planned, definition = prepared.plan, study.churn.meant
+    with watch.step("tune"):
+        tuned = tune_plan(panel, planned, catalog, study)
     with watch.step("judge"), progress("judging", len(planned.splits)) as done:
-        judgment = judge(panel, planned.splits, catalog, study.fit, baselines_of(definition.kind), done)
+        fits = [found.settings for found in tuned[:-1]]
+        judgment = judge(panel, planned.splits, catalog, fits, baselines_of(definition.kind), done)
         comparable = champion is not None and champion.definition == definition and judgment.is_in_time
         if champion is not None and comparable:  # of folds it has seen every label
             beside = against_champion(champion, checked, judgment.judged, store)
             judgment = replace(judgment, against_champion=beside)
     last = judgment.judged[-1]
     with watch.step("fit"):
-        _, platt = fit_split(panel, planned.final, catalog, study.fit)
-        model = fit_champion(panel, platt, catalog, categories, study.fit)
+        model = churn_model(fit_split(panel, planned.final, catalog, tuned[-1].settings), catalog, categories)
     with watch.step("segments"):
         newest = panel.X[panel.at(planned.cutoffs[-1])]
         segmenter = fit_segments(
@@ -122,9 +126,9 @@ def fit_bundle(
         value=value,
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
         vector_references=prepared.references,
-        card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned),
+        card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned, tuned[-1]),
     )
-    return Trained(bundle, judgment, panel)
+    return Trained(bundle, judgment, panel, tuned[-1])
 
 
 def register(shop: Shop, study: Study, checked: CheckedTables, store: Store, trained: Trained, watch: Stopwatch) -> str:
@@ -143,12 +147,17 @@ def register(shop: Shop, study: Study, checked: CheckedTables, store: Store, tra
     with watch.step("register"):
         judgment = trained.judgment.as_dict("")
         bundle_id = Registry(store).register(
-            shop.name, trained.bundle, _flat(study.model_dump(mode="json")), _metrics(judgment), judgment, figures,
+            shop.name, trained.bundle, _parameters(study, trained.tuned), _metrics(judgment), judgment, figures,
             {"data_fingerprint": checked.fingerprint, "catalog_fingerprint": trained.bundle.catalog.fingerprint,
              "grade": judgment["grade"], "known_until": str(checked.known_until)},
         )  # fmt: skip
         plots.plt.close("all")
     return bundle_id
+
+
+def _parameters(study: Study, tuned: Tuned) -> dict[str, Any]:
+    """The study as it was asked, and what was found and fitted with under `tuned`."""
+    return _flat(study.model_dump(mode="json")) | _flat(tuned.as_dict(), "tuned.")
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:

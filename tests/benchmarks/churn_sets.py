@@ -1,0 +1,148 @@
+"""Real tables to be judged on, each as the shop and the study that a data scientist would write for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from features.catalog import is_protected
+from features.check import check_tables
+from features.commands import init
+from features.console import Stopwatch
+from features.shop import read_shop
+from features.store import Store
+from training.study import read_study
+from training.train import Prepared, prepare_panel
+
+REAL_DATA = Path(os.environ.get("HOLDFAST_REAL_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+TODAY = date(2026, 1, 1)
+FOLDS_STUDY = '[churn]\ndefinition = "given"\n[minimums]\ncustomers = 500\nchurners = 50\n'
+
+
+@dataclass(frozen=True)
+class ChurnSet:
+    """A data set: its file, or none for the example shop that comes as a package; the columns by role.
+
+    Attributes
+    ----------
+    leave_out
+        Columns that are no features: ids, labels, costs, and what was written after the fact.
+    study
+        The text of study.toml.
+    """
+
+    name: str
+    file: str = ""
+    label: str = ""
+    leave_out: Sequence[str] = ()
+    shop: str = ""
+    study: str = FOLDS_STUDY
+
+    @property
+    def is_present(self) -> bool:
+        """Whether its file is on this machine."""
+        return not self.file or (REAL_DATA / f"{self.file}.parquet").exists()
+
+    def prepared(self, folder: Path) -> Prepared:
+        """Its panel, by the path that `holdfast train` takes; the shop is written into `folder`."""
+        if not self.file:
+            init(folder, "complete-journey")
+        else:
+            folder.mkdir(parents=True)
+            (folder / "study.toml").write_text(self.study, encoding="utf-8")
+            (folder / "shop.toml").write_text(self._shop_text(folder), encoding="utf-8")
+        shop, store = read_shop(folder), Store(folder / "store")
+        checked = check_tables(shop, store, TODAY)
+        return prepare_panel(shop, checked, read_study(folder), store, Stopwatch())
+
+    def _shop_text(self, folder: Path) -> str:
+        source = REAL_DATA / f"{self.file}.parquet"
+        if self.shop:
+            return self.shop.format(file=source)
+        table = folder / "table.parquet"
+        with duckdb.connect() as connection:
+            connection.execute(
+                f"copy (select row_number() over () as row_id, {self.label} as left_us, * from '{source}') to '{table}'"
+            )
+            described: Mapping[str, str] = dict(
+                row[:2] for row in connection.execute(f"describe from '{source}'").fetchall()
+            )
+        columns = [name for name in described if name not in self.leave_out]
+        # age and sex go by another name, since by their own they would be left out: the peers look at them too
+        own = "\n".join(
+            f"{f'column_{k}' if is_protected(name.lower()) else name.lower()} = '{self._expression(name)}'"
+            for k, name in enumerate(columns)
+        )
+        return (
+            f'name = "{self.name}"\ncurrency = "EUR"\nknown_until = {TODAY}\n[files]\npeople = "{table}"\n'
+            '[tables.vectors]\nfrom = "people"\n[tables.vectors.columns]\ncustomer_id = "row_id"\nchurned = "left_us"\n'
+            f"[tables.vectors.attributes]\n{own}\n"
+        )
+
+    def _expression(self, name: str) -> str:
+        return f"try_cast({name} as double)" if name == "TotalCharges" else name
+
+
+_TA_FENG = """name = "ta_feng"
+currency = "TWD"
+[files]
+lines = "{file}"
+[tables.transactions]
+from = "lines"
+[tables.transactions.columns]
+customer_id = "CUSTOMER_ID"
+timestamp = "TRANSACTION_DT"
+amount = "SALES_PRICE"
+cost = "ASSET"
+quantity = "AMOUNT"
+product = "PRODUCT_ID"
+category = "PRODUCT_SUBCLASS"
+"""
+_CDNOW = """name = "cdnow"
+currency = "USD"
+[files]
+sales = "{file}"
+[tables.transactions]
+from = "sales"
+[tables.transactions.columns]
+customer_id = "customer_id"
+timestamp = "date"
+amount = "amount"
+quantity = "cds"
+"""
+
+SETS = (
+    ChurnSet("complete_journey"),
+    ChurnSet(
+        "ta_feng", "ta_feng/ta_feng", shop=_TA_FENG,
+        study="[churn]\nhorizon_days = 28\nactive_within_days = 63\n[vectors]\nmemory_days = 91\n"
+        "[cutoffs]\nevery_days = 7\njudged = 1\nmin_history_days = 21\n",
+    ),
+    ChurnSet(
+        "cdnow", "cdnow/cdnow_master", shop=_CDNOW,
+        study="[churn]\nhorizon_days = 91\nactive_within_days = 182\n[vectors]\nmemory_days = 364\n"
+        "[cutoffs]\nevery_days = 28\njudged = 2\nmin_history_days = 56\n",
+    ),
+    ChurnSet("telco_ibm", "telco_ibm/telco", "case when Churn = 'Yes' then 1 else 0 end", ("customerID", "Churn")),
+    ChurnSet("mlc_churn", "mlc_churn/mlc_churn", "case when churn = 'yes' then 1 else 0 end", ("churn",)),
+    ChurnSet(
+        "churn_modelling", "churn_modelling/churn_modelling", "Exited", ("RowNumber", "CustomerId", "Surname", "Exited")
+    ),
+    ChurnSet("eudirectlapse", "eudirectlapse/eudirectlapse", "lapse", ("lapse",)),
+    ChurnSet(
+        "tv_subscription_churn", "tv_subscription_churn/tv_churn", "cast(target as integer)",
+        ("id", "C_FP", "C_FN", "C_TP", "C_TN", "target"),
+    ),
+    ChurnSet("internet_service_churn", "internet_service_churn/internet_service_churn", "churn", ("id", "churn")),
+    ChurnSet(
+        "internet_without_remaining", "internet_service_churn/internet_service_churn", "churn",
+        ("id", "churn", "remaining_contract"),
+    ),
+    ChurnSet("pysurvival_churn", "pysurvival_churn/churn", "cast(churned as integer)", ("churned",)),
+)  # fmt: skip
+"""Every set of the accuracy table, those that are judged in time first."""

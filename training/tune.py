@@ -1,0 +1,169 @@
+"""Tuning: a seeded search for the settings of the fit, each tried on parts later than those it was fitted on.
+
+What is judged takes no part: a search looks only at parts whose labels were known when its first judged part came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+import optuna
+
+from features.catalog import Catalog
+from features.console import progress
+from training.fit_churn import tree_parameters
+from training.panel import Panel
+from training.plan import Plan, Tried
+from training.study import FitSettings, Study, TuneSettings
+
+Floats = npt.NDArray[np.float64]
+_PATIENCE = 50
+_FEWEST_IN_LEAF = 5
+_QUICK_RATE, _CAREFUL_RATE = (
+    0.1,
+    0.03,
+)  # what is best at a quick learning rate is best at a careful one, and found sooner
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The settings found, and how the search went.
+
+    Attributes
+    ----------
+    trials
+        Those that were made: fewer than asked for where time ran out, 0 where none were asked for.
+    log_loss, log_loss_as_set
+        Of the best trial, and of the first one, which is of `[fit]` as it stands but for the number of trees;
+        None without trials.
+    """
+
+    settings: FitSettings
+    trials: int = 0
+    log_loss: float | None = None
+    log_loss_as_set: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON: trials, the two losses, and the settings by name."""
+        return {
+            "trials": self.trials, "log_loss": self.log_loss, "log_loss_as_set": self.log_loss_as_set,
+            "settings": self.settings.model_dump(),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        if not self.trials:
+            return "Settings as [fit] of study.toml has them; nothing was tried."
+        return (
+            f"{self.trials} settings tried on what came before the first judged part: log loss {self.log_loss:.4f}, with"
+            f" those of [fit] {self.log_loss_as_set:.4f}; {self.settings.trees} trees of depth {self.settings.max_depth}."
+        )
+
+
+def tune(
+    panel: Panel, tried: Sequence[Tried], catalog: Catalog, fit: FitSettings, asked: TuneSettings,
+    seconds: float | None = None, tell: Callable[[], object] = lambda: None,
+) -> Tuned:  # fmt: skip
+    """The settings of least mean log loss over `tried`, by a tree-structured Parzen estimator (Bergstra et al. 2011).
+
+    They are searched at a quick learning rate; the best are then fitted at a careful one too, and the better is taken.
+    The number of trees is that after which the mean loss was least. The same panel, seed and number of trials find the
+    same settings; a search that time cuts short may not.
+
+    Parameters
+    ----------
+    seconds
+        After so long no further trial is begun; the first one always is.
+    tell
+        Called after each trial.
+    """
+    if not asked.trials or not tried:
+        return Tuned(fit)
+    data = [_datasets(panel, catalog, one) for one in tried]
+    rows = min(train.num_data() for train, _ in data)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    search = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=fit.seed))
+    search.enqueue_trial(_as_set(fit, asked, rows), skip_if_exists=False)
+    begun, best = monotonic(), {}
+    for number in range(asked.trials):
+        if number and seconds is not None and monotonic() - begun > seconds:
+            break
+        trial = search.ask(_space(asked, rows))
+        at_first = fit if not number else fit.model_copy(update={**trial.params, "learning_rate": _QUICK_RATE})
+        loss, best[number] = _tried(data, catalog, at_first, asked.most_trees)
+        search.tell(trial, loss)
+        tell()
+    loss, found = float(search.best_value), best[search.best_trial.number]
+    slower = found.model_copy(update={"learning_rate": _CAREFUL_RATE})
+    if found.learning_rate > _CAREFUL_RATE and (careful := _tried(data, catalog, slower, asked.most_trees))[0] < loss:
+        loss, found = careful
+    return Tuned(found, len(best), loss, float(search.trials[0].value or np.nan))
+
+
+def tune_plan(panel: Panel, planned: Plan, catalog: Catalog, study: Study) -> tuple[Tuned, ...]:
+    """What was found for each split that is judged, then for the champion.
+
+    In time one search before the first judged cut-off serves all; of folds each split has its own, and the champion
+    that of all of them.
+    """
+    searches = planned.searches
+    left, found = float(study.tune.seconds), []
+    with progress("tuning", len(searches) * study.tune.trials) as done:
+        for number, tried in enumerate(searches):
+            begun = monotonic()
+            found.append(tune(panel, tried, catalog, study.fit, study.tune, left / (len(searches) - number), done))
+            left = max(0.0, left - (monotonic() - begun))
+    return tuple(found) if len(found) > 1 else tuple(found) * (len(planned.splits) + 1)
+
+
+def _datasets(panel: Panel, catalog: Catalog, tried: Tried) -> tuple[lgb.Dataset, lgb.Dataset]:
+    """What is fitted on and what it is tried on, binned once for all trials."""
+    rows, later = panel.at(*tried.fit), panel.at(tried.on)
+    names, binning = list(catalog.names), {"feature_pre_filter": False, "verbose": -1}
+    train = lgb.Dataset(
+        panel.X[rows], panel.churned[rows].astype(float), feature_name=names, params=binning, free_raw_data=False
+    ).construct()
+    return train, train.create_valid(panel.X[later], panel.churned[later].astype(float), params=binning).construct()
+
+
+def _space(asked: TuneSettings, rows: int) -> dict[str, optuna.distributions.BaseDistribution]:
+    real, whole = optuna.distributions.FloatDistribution, optuna.distributions.IntDistribution
+    return {
+        "max_depth": whole(2, asked.deepest),
+        "max_leaves": whole(4, 2 ** min(asked.deepest, 6), log=True),
+        "min_customers_in_leaf": whole(_FEWEST_IN_LEAF, max(_FEWEST_IN_LEAF + 1, rows // 50), log=True),
+        "column_share": real(0.1, 1.0),
+        "row_share": real(0.5, 1.0),
+        "l2": real(0.1, 100.0, log=True),
+    }
+
+
+def _as_set(fit: FitSettings, asked: TuneSettings, rows: int) -> dict[str, Any]:
+    """`[fit]` as the nearest point of the space."""
+    found = {}
+    for name, within in _space(asked, rows).items():
+        low, high = within.low, within.high  # type: ignore[attr-defined]
+        found[name] = type(low)(min(max(getattr(fit, name), low), high))
+    return found
+
+
+def _tried(
+    data: Sequence[tuple[lgb.Dataset, lgb.Dataset]], catalog: Catalog, settings: FitSettings, most_trees: int
+) -> tuple[float, FitSettings]:
+    """The least mean log loss, and the settings with the number of trees at which it is reached."""
+    curves = []
+    for train, later in data:
+        curve: dict[str, Any] = {}
+        lgb.train(
+            tree_parameters(catalog, settings) | {"metric": "binary_logloss"}, train, most_trees, valid_sets=[later],
+            callbacks=[lgb.early_stopping(_PATIENCE, verbose=False), lgb.record_evaluation(curve)],
+        )  # fmt: skip
+        curves.append(np.array(curve["valid_0"]["binary_logloss"]))
+    longest = max(map(len, curves))
+    mean = np.mean([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0)
+    return float(mean.min()), settings.model_copy(update={"trees": int(mean.argmin()) + 1})
