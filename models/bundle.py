@@ -3,6 +3,7 @@
     bundle/  bundle.json   definition, catalog, categories, references, segments, relationship, value, golden rows
              model.txt     the calibrated LightGBM model
              vector_references.json   what the vectors need to know of others; absent where they need nothing
+             interval.txt  how sure each probability is; absent in bundles of older versions
              card.json     how it was judged
              sums.json     SHA-256 of the other files, checked before anything is parsed
 
@@ -34,6 +35,7 @@ from features.vectors import vectors
 from models.churn import ChurnModel
 from models.definition import ChurnDefinition
 from models.habits import ValueColumn
+from models.interval import IntervalModel
 from models.lifetime import LifetimeModel
 from models.relationship import Relationship
 from models.segments import Segmenter
@@ -41,6 +43,7 @@ from models.segments import Segmenter
 FORMAT = 3
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
+_INTERVAL = "interval.txt"
 Floats = npt.NDArray[np.float64]
 
 
@@ -93,6 +96,7 @@ class Bundle:
     references: References
     value: ValueColumn = field(default_factory=ValueColumn)
     vector_references: VectorReferences | None = None
+    interval: IntervalModel | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
     id: str = "churn/unregistered"
 
@@ -131,6 +135,9 @@ class Bundle:
             names.append(_VECTOR_REFERENCES)
             content = self.vector_references.as_dict()
             (folder / _VECTOR_REFERENCES).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        if self.interval:
+            names.append(_INTERVAL)
+            (folder / _INTERVAL).write_bytes(self.interval.text.encode())
         sums = {name: _sha256(folder / name) for name in names}
         (folder / "sums.json").write_text(json.dumps(sums, indent=1))
 
@@ -165,7 +172,8 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
                 "Update Holdfast.",
             )  # fmt: skip
-        return _verified(folder, content, others, card, bundle_id)
+        interval = (folder / _INTERVAL).read_bytes().decode() if _INTERVAL in sums else None
+        return _verified(folder, content, others, interval, card, bundle_id)
     except KeyError as error:
         raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -173,8 +181,9 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
 
 
 def _verified(
-    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, card: Mapping[str, Any], bundle_id: str
-) -> Bundle:
+    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, interval: str | None,
+    card: Mapping[str, Any], bundle_id: str,
+) -> Bundle:  # fmt: skip
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition(**content["definition"]),
@@ -198,6 +207,7 @@ def _verified(
             content["references"].get("direction", {}),
         ),
         vector_references=others,
+        interval=IntervalModel(interval, catalog.names) if interval else None,
         card=card,
         id=bundle_id,
     )

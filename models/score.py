@@ -26,7 +26,8 @@ _WORTH_UNKNOWN = "ordinary"  # the tier to decide by
 class Scores:
     """Everything scored about some customers at one cut-off, as arrays of shape (rows,) in the vectors' order.
 
-    Customers who are not eligible carry NaN as probability: the churn definition is not about them.
+    Customers who are not eligible carry NaN as probability: the churn definition is not about them. `interval` is the
+    low and the high end around it, None where the bundle is of a version that knew none.
     """
 
     bundle: Bundle
@@ -36,6 +37,7 @@ class Scores:
     eligible: npt.NDArray[np.bool_]
     opted_out: npt.NDArray[np.bool_]
     churn_probability: Floats
+    interval: tuple[Floats, Floats] | None
     percentile: Floats
     band: npt.NDArray[np.str_]
     lifetime_value: tuple[Floats, Floats, Floats]
@@ -69,6 +71,7 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         eligible=eligible,
         opted_out=out,
         churn_probability=probability,
+        interval=_interval(bundle, X, eligible, threads),
         percentile=bundle.references.percentile(probability),
         band=np.where(eligible, bundle.references.band(for_value), ""),
         lifetime_value=value,
@@ -78,6 +81,16 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         ),
         words=bundle.relationship.words(known, vectors.column("has_bought").to_numpy() == 1),
     )
+
+
+def _interval(bundle: Bundle, X: Floats, eligible: npt.NDArray[np.bool_], threads: int) -> tuple[Floats, Floats] | None:
+    if bundle.interval is None:
+        return None
+    low, high = np.full((2, len(X)), np.nan)
+    if eligible.any():
+        known = X[eligible]
+        low[eligible], high[eligible] = bundle.interval.bounds(known, bundle.model.log_odds(known, threads), threads)
+    return low, high
 
 
 def explainer(bundle: Bundle, language: str, currency: str) -> Explainer:
@@ -154,7 +167,7 @@ def answers(
             "path": "gbdt" if eligible else "none",
             "eligible": eligible,
             "churn_probability": float(scores.churn_probability[i]) if eligible else None,
-            "interval": None,
+            "interval": _both_ends(scores, i) if eligible else None,
             "percentile": round(float(scores.percentile[i]), 4) if eligible else None,
             "band": str(scores.band[i]) if eligible else None,
             "horizon_days": horizon,
@@ -173,6 +186,10 @@ def answers(
             "warnings": list(warnings) + (["opted out of profiling"] if scores.opted_out[i] else []),
         })  # fmt: skip
     return found
+
+
+def _both_ends(scores: Scores, i: int) -> list[float] | None:
+    return None if scores.interval is None else [round(float(end[i]), 4) for end in scores.interval]
 
 
 def _segment(scores: Scores, i: int, language: str) -> dict[str, str]:

@@ -36,7 +36,7 @@ _ANSWER: dict[str, Any] = {
     "path": "gbdt",
     "eligible": True,
     "churn_probability": 0.412,
-    "interval": None,
+    "interval": [0.33, 0.49],
     "percentile": 0.93,
     "band": "high",
     "horizon_days": 28,

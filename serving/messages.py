@@ -288,7 +288,9 @@ class Answer(BaseModel):
     path: str
     eligible: bool
     churn_probability: float | None
-    interval: tuple[float, float] | None
+    interval: tuple[float, float] | None = Field(
+        description="Where the probability lies at 90 %, as far as it depends on which customers were learned from"
+    )
     percentile: float | None
     band: Literal["low", "medium", "high"] | None
     horizon_days: int

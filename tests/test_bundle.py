@@ -31,7 +31,7 @@ def test_a_loaded_bundle_answers_as_the_one_written(trained: Trained, bundle_fol
 
 
 def test_nothing_in_a_bundle_is_pickled(bundle_folder: Path) -> None:
-    files = {"bundle.json", "card.json", "model.txt", "sums.json", "vector_references.json"}
+    files = {"bundle.json", "card.json", "interval.txt", "model.txt", "sums.json", "vector_references.json"}
     assert files == {f.name for f in bundle_folder.iterdir()}
     for file in bundle_folder.iterdir():
         file.read_text(encoding="utf-8")

@@ -24,6 +24,7 @@ from training.card import model_card
 from training.champion import against_champion
 from training.fit_categories import fit_categories
 from training.fit_churn import churn_model, fit_split
+from training.fit_interval import fit_interval
 from training.fit_segments import fit_segments
 from training.fit_value import fit_lifetime, fit_references, fit_relationship, value_column
 from training.fit_vector_references import fit_vector_references
@@ -105,7 +106,10 @@ def fit_bundle(
             judgment = replace(judgment, against_champion=beside)
     last = judgment.judged[-1]
     with watch.step("fit"):
-        model = churn_model(fit_split(panel, planned.final, catalog, tuned[-1].settings), catalog, categories)
+        fitted = fit_split(panel, planned.final, catalog, tuned[-1].settings)
+        model = churn_model(fitted, catalog, categories)
+    with watch.step("interval"):
+        interval = fit_interval(panel, catalog, tuned[-1].settings, fitted.platt.slope)
     with watch.step("segments"):
         newest = panel.X[panel.at(planned.cutoffs[-1])]
         segmenter = fit_segments(
@@ -126,6 +130,7 @@ def fit_bundle(
         value=value,
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
         vector_references=prepared.references,
+        interval=interval,
         card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned, tuned[-1]),
     )
     return Trained(bundle, judgment, panel, tuned[-1])
