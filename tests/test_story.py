@@ -49,7 +49,7 @@ def test_the_judgment_has_the_shape_that_machines_read(shell: Shell, shop: str) 
     assert {"holdfast", "recency_rule", "rfm_logistic"} == set(found["models"])
     for measures in found["models"].values():
         names = {"auc", "average_precision", "lift_at_10", "brier", "log_loss", "calibration_error"}
-        assert names == set(measures)
+        assert names <= set(measures)
         for value in measures.values():
             assert value["low"] <= value["high"]
             assert len(value["by_cutoff"]) == 3

@@ -187,7 +187,37 @@ def show_judgment(found: dict[str, Any]) -> None:
     for other, differences in found["paired"].items():
         d = differences["auc_difference"]
         say(f"AUC above {SPOKEN.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
+    show_worth(found)
     say(f"Grade {found['grade']}: {found['grade_because']}")
+
+
+def show_worth(found: Mapping[str, Any]) -> None:
+    """What the probabilities are worth and how far they can be relied on: a second, small table.
+
+    Of a judgment of an older Holdfast there is none of it.
+    """
+    if "calibration_error_noise" not in found:
+        return
+    worth = found.get("net_value") or {}
+    rules = worth.get("rules", {})
+    rows = []
+    for model, values in found["models"].items():
+        cells = [f"{values[m]['value']:.2f} [{values[m]['low']:.2f}, {values[m]['high']:.2f}]"
+                 for m in ("gain_at_20", "calibration_slope", "expected_maximum_profit")]  # fmt: skip
+        brought = rules[model]["per_customer"] if model in rules else None
+        told = f"{brought['value']:.3f} [{brought['low']:.3f}, {brought['high']:.3f}]" if brought else "not told"
+        rows.append((SPOKEN.get(model, model), *cells, told))
+    money = f"playbook's net value, {worth['currency']}" if rules else "playbook's net value"
+    header = ("model", "churners in riskiest fifth", "calibration slope", "max. profit (EMPC)", money)
+    show_table("What that is worth, per customer: mean [95 % interval]", header, rows)
+    say(f"Calibration error by chance alone: up to {found['calibration_error_noise']:.3f}")
+    stable = (found.get("reasons") or {}).get("at_risk")
+    if stable:
+        say(f"Learned again from other customers, {stable['same_first']:.0%} of those at risk keep their first reason")
+    for comparison in found.get("fairness", ()):
+        for group in comparison["groups"]:
+            if group["words"]:
+                say(f"{comparison['attribute']} {group['group']}: {group['words']}")
 
 
 def show_compared(found: Sequence[Mapping[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -92,6 +93,31 @@ class RelationshipSettings(Settings):
     declining_below: float = Field(0.75, gt=0)
 
 
+class ProfitSettings(Settings):
+    """`[judge.profit]`: what retaining costs and brings; see training.measures.expected_maximum_profit, whose source's
+    values these are. `accept` is the shape of the beta distribution of the share of would-be churners that an offer keeps.
+    """
+
+    customer_value: float = Field(200.0, gt=0)
+    incentive_cost: float = Field(10.0, ge=0)
+    contact_cost: float = Field(1.0, ge=0)
+    accept: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (6.0, 14.0)
+
+    @model_validator(mode="after")
+    def _keeping_pays(self) -> ProfitSettings:
+        if self.customer_value <= self.incentive_cost:
+            raise ValueError("judge.profit.customer_value must be above judge.profit.incentive_cost")
+        return self
+
+
+class JudgeSettings(Settings):
+    """`[judge]`."""
+
+    slices: tuple[str, ...] = ()
+    reason_refits: int = Field(4, ge=0, le=50)
+    profit: ProfitSettings = ProfitSettings()
+
+
 class Minimums(Settings):
     """`[minimums]`."""
 
@@ -117,6 +143,7 @@ class Study(Settings):
     value: ValueSettings = ValueSettings()
     bands: BandSettings = BandSettings()
     relationship: RelationshipSettings = RelationshipSettings()
+    judge: JudgeSettings = JudgeSettings()
     minimums: Minimums = Minimums()
     gates: Gates = Gates()
 

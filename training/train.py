@@ -22,11 +22,13 @@ from models.habits import ValueColumn
 from training.baselines import baselines_of
 from training.card import model_card
 from training.champion import against_champion
+from training.examine import examine
 from training.fit_categories import fit_categories
 from training.fit_churn import fit_champion, fit_split
 from training.fit_segments import fit_segments
 from training.fit_value import fit_lifetime, fit_references, fit_relationship, value_column
 from training.fit_vector_references import fit_vector_references
+from training.groups import require_attributes
 from training.judge import Judgment, judge
 from training.labels import churn_labels
 from training.panel import Panel, build_panel
@@ -89,11 +91,14 @@ def fit_bundle(
     champion: Bundle | None = None,
 ) -> Trained:  # fmt: skip
     """Judge, beside the champion where there is one, then fit everything a bundle holds; nothing is registered."""
+    require_attributes(checked, study.judge.slices)
     prepared = prepare_panel(shop, checked, study, store, watch)
     panel, catalog, categories = prepared.panel, prepared.catalog, prepared.categories
     planned, definition = prepared.plan, study.churn.meant
     with watch.step("judge"), progress("judging", len(planned.splits)) as done:
-        judgment = judge(panel, planned.splits, catalog, study.fit, baselines_of(definition.kind), done)
+        judgment = judge(
+            panel, planned.splits, catalog, study.fit, baselines_of(definition.kind), study.judge.profit, done
+        )
         comparable = champion is not None and champion.definition == definition and judgment.is_in_time
         if champion is not None and comparable:  # of folds it has seen every label
             beside = against_champion(champion, checked, judgment.judged, store)
@@ -122,8 +127,11 @@ def fit_bundle(
         value=value,
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
         vector_references=prepared.references,
-        card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned),
     )
+    with watch.step("examine"):
+        judgment = replace(judgment, further=examine(shop, study, checked, bundle, judgment, panel, planned))
+    card = model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned)
+    bundle = replace(bundle, card=card)
     return Trained(bundle, judgment, panel)
 
 
