@@ -4,6 +4,7 @@
              model.txt     the calibrated LightGBM model
              vector_references.json   what the vectors need to know of others; absent where they need nothing
              card.json     how it was judged
+             card.html     the same as a page for people; absent in bundles of an older Holdfast
              sums.json     SHA-256 of the other files, checked before anything is parsed
 
 Nothing is unpickled. A malformed model text can abort the process, so a bundle is first loaded in a child
@@ -41,6 +42,7 @@ from models.segments import Segmenter
 FORMAT = 3
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
+_CARD_PAGE = "card.html"
 Floats = npt.NDArray[np.float64]
 
 
@@ -94,6 +96,7 @@ class Bundle:
     value: ValueColumn = field(default_factory=ValueColumn)
     vector_references: VectorReferences | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
+    card_page: str = field(default="", repr=False)
     id: str = "churn/unregistered"
 
     def __repr__(self) -> str:
@@ -131,6 +134,9 @@ class Bundle:
             names.append(_VECTOR_REFERENCES)
             content = self.vector_references.as_dict()
             (folder / _VECTOR_REFERENCES).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        if self.card_page:
+            names.append(_CARD_PAGE)
+            (folder / _CARD_PAGE).write_text(self.card_page, encoding="utf-8")
         sums = {name: _sha256(folder / name) for name in names}
         (folder / "sums.json").write_text(json.dumps(sums, indent=1))
 
@@ -160,12 +166,13 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
         others = None
         if _VECTOR_REFERENCES in sums:
             others = VectorReferences.from_dict(json.loads((folder / _VECTOR_REFERENCES).read_text(encoding="utf-8")))
+        page = (folder / _CARD_PAGE).read_text(encoding="utf-8") if _CARD_PAGE in sums else ""
         if content["format"] > FORMAT:
             raise Refusal(
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
                 "Update Holdfast.",
             )  # fmt: skip
-        return _verified(folder, content, others, card, bundle_id)
+        return _verified(folder, content, others, card, page, bundle_id)
     except KeyError as error:
         raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -173,8 +180,9 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
 
 
 def _verified(
-    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, card: Mapping[str, Any], bundle_id: str
-) -> Bundle:
+    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, card: Mapping[str, Any], card_page: str,
+    bundle_id: str,
+) -> Bundle:  # fmt: skip
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition(**content["definition"]),
@@ -199,6 +207,7 @@ def _verified(
         ),
         vector_references=others,
         card=card,
+        card_page=card_page,
         id=bundle_id,
     )
     golden = content["golden"]

@@ -61,6 +61,14 @@ def test_the_judgment_has_the_shape_that_machines_read(shell: Shell, shop: str) 
     assert found["grade_because"]
 
 
+def test_the_model_card_is_written_as_a_page_that_names_the_bundle(shell: Shell, shop: str) -> None:
+    shell("judge", "champion", "--card", "card.html")
+    text = (shell.folder / "card.html").read_text(encoding="utf-8")
+
+    assert text.startswith("<!doctype html>")
+    assert "Bundle churn/1" in text
+
+
 def test_ours_is_better_than_the_recency_rule_on_the_simulated_shop(shell: Shell, shop: str) -> None:
     found = shell("judge", "champion")
 

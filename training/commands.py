@@ -15,7 +15,7 @@ from features.check import check_tables
 from features.console import Stopwatch, answer, progress, say, show_table
 from features.refusal import Refusal
 from features.shop import read_shop
-from features.store import local_store
+from features.store import local_store, written_whole
 from training.gates import gates
 from training.spoken import SPOKEN
 from training.study import read_study
@@ -63,17 +63,25 @@ def train(
 @app.command()
 def judge(
     bundle: Annotated[str, typer.Argument(help="champion, challenger, latest, or churn/7.")] = "latest",
+    card: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the model card into this file, as one HTML page.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how a bundle was judged: out of time, beside the recency rule and RFM logistic regression.
 
-    Example: holdfast judge champion --json
+    Example: holdfast judge champion --card card.html
     """
     from training.registry import Registry
 
     registry = Registry(local_store())
-    found = registry.judgment(registry.version(bundle))
+    version = registry.version(bundle)
+    found = registry.judgment(version)
     show_judgment(found)
+    if card:
+        with written_whole(card) as beside:
+            beside.write_text(registry.card(version), encoding="utf-8")
+        say(f"Wrote {card}")
     answer(found, as_json)
 
 

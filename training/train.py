@@ -21,6 +21,7 @@ from models.encode import encode
 from models.habits import ValueColumn
 from training.baselines import baselines_of
 from training.card import model_card
+from training.card_page import card_page
 from training.champion import against_champion
 from training.examine import examine
 from training.fit_categories import fit_categories
@@ -34,7 +35,7 @@ from training.labels import churn_labels
 from training.panel import Panel, build_panel
 from training.plan import Plan, plan
 from training.population import eligible_rows
-from training.study import Study
+from training.study import Study, flat
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def fit_bundle(
         judgment = replace(judgment, further=examine(shop, study, checked, bundle, judgment, panel, planned))
     card = model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned)
     bundle = replace(bundle, card=card)
+    bundle = replace(bundle, card_page=card_page(bundle))
     return Trained(bundle, judgment, panel)
 
 
@@ -151,19 +153,12 @@ def register(shop: Shop, study: Study, checked: CheckedTables, store: Store, tra
     with watch.step("register"):
         judgment = trained.judgment.as_dict("")
         bundle_id = Registry(store).register(
-            shop.name, trained.bundle, _flat(study.model_dump(mode="json")), _metrics(judgment), judgment, figures,
+            shop.name, trained.bundle, flat(study.model_dump(mode="json")), _metrics(judgment), judgment, figures,
             {"data_fingerprint": checked.fingerprint, "catalog_fingerprint": trained.bundle.catalog.fingerprint,
              "grade": judgment["grade"], "known_until": str(checked.known_until)},
         )  # fmt: skip
         plots.plt.close("all")
     return bundle_id
-
-
-def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in settings.items():
-        found |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
-    return found
 
 
 def _metrics(judgment: Mapping[str, Any]) -> dict[str, float]:
