@@ -5,6 +5,7 @@
              vector_references.json   what the vectors need to know of others; absent where they need nothing
              interval.txt  how sure each probability is; absent in bundles of older versions
              card.json     how it was judged
+             card.html     the same as a page for people; absent in bundles of an older Holdfast
              sums.json     SHA-256 of the other files, checked before anything is parsed
 
 Nothing is unpickled. A malformed model text can abort the process, so a bundle is first loaded in a child
@@ -17,7 +18,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ FORMAT = 3
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
 _INTERVAL = "interval.txt"
+_CARD_PAGE = "card.html"
 Floats = npt.NDArray[np.float64]
 
 
@@ -98,6 +100,7 @@ class Bundle:
     vector_references: VectorReferences | None = None
     interval: IntervalModel | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
+    card_page: str = field(default="", repr=False)
     id: str = "churn/unregistered"
 
     def __repr__(self) -> str:
@@ -138,6 +141,9 @@ class Bundle:
         if self.interval:
             names.append(_INTERVAL)
             (folder / _INTERVAL).write_bytes(self.interval.text.encode())
+        if self.card_page:
+            names.append(_CARD_PAGE)
+            (folder / _CARD_PAGE).write_text(self.card_page, encoding="utf-8")
         sums = {name: _sha256(folder / name) for name in names}
         (folder / "sums.json").write_text(json.dumps(sums, indent=1))
 
@@ -167,13 +173,14 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
         others = None
         if _VECTOR_REFERENCES in sums:
             others = VectorReferences.from_dict(json.loads((folder / _VECTOR_REFERENCES).read_text(encoding="utf-8")))
+        page = (folder / _CARD_PAGE).read_text(encoding="utf-8") if _CARD_PAGE in sums else ""
         if content["format"] > FORMAT:
             raise Refusal(
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
                 "Update Holdfast.",
             )  # fmt: skip
         interval = (folder / _INTERVAL).read_bytes().decode() if _INTERVAL in sums else None
-        return _verified(folder, content, others, interval, card, bundle_id)
+        return replace(_verified(folder, content, others, interval, bundle_id), card=card, card_page=page)
     except KeyError as error:
         raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -181,9 +188,8 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
 
 
 def _verified(
-    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, interval: str | None,
-    card: Mapping[str, Any], bundle_id: str,
-) -> Bundle:  # fmt: skip
+    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, interval: str | None, bundle_id: str
+) -> Bundle:
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition(**content["definition"]),
@@ -208,7 +214,6 @@ def _verified(
         ),
         vector_references=others,
         interval=IntervalModel(interval, catalog.names) if interval else None,
-        card=card,
         id=bundle_id,
     )
     golden = content["golden"]

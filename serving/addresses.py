@@ -88,6 +88,7 @@ ADDRESSES: tuple[Address, ...] = (
     _page("/customers", "The churn list, as a page or a file"),
     _page("/customers/{customer_id}", "One customer"),
     _page("/words", "Every word and what it means"),
+    _page("/model-card", "What the model is, how it was judged, its limits, and who may object"),
     _page("/account", "Who is signed in; a new password", form=True),
     _page("/sign-out", "End the session", form=True),
     _page("/language", "Choose a language", OPEN, form=True),

@@ -155,6 +155,14 @@ class Pages:
         """Every word of the page and what it means."""
         return visit.page("words.html", groups=glossary(visit.speech))
 
+    def model_card(self, visit: Visit) -> Response:
+        """The model card of what has scored the latest run, in English as training wrote it."""
+        present = self._present()
+        bundle = present.bundle_of(present.run(again=True)) or present.bundle()
+        if not bundle.card_page:
+            raise Refusal("HF606", f"{bundle.id} is of an older Holdfast and has no such card.", "Learn again.")
+        return visit.paper(bundle.card_page)
+
     def _teller(self, visit: Visit) -> Teller:
         present = self._present()
         run = present.run(again=True)
@@ -174,6 +182,7 @@ class Pages:
             "zone": zone,
             "ended": ended if ended and ended <= min(today, present.shop.known_until or today) else None,
             "kind": teller.bundle.definition.kind if teller.bundle else "",
+            "has_card": bool(teller.bundle and teller.bundle.card_page),
             "under_way": run_under_way(present.ledger, run.shop, now),
         }
 
@@ -238,6 +247,7 @@ def page_routes(
         page_route("/customers", pages.customers),
         page_route("/customers/{customer_id:path}", pages.customer),
         page_route("/words", pages.words),
+        page_route("/model-card", pages.model_card),
         *more,
         Route("/static/{file}", _loaded),
     ]

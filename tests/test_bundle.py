@@ -31,7 +31,15 @@ def test_a_loaded_bundle_answers_as_the_one_written(trained: Trained, bundle_fol
 
 
 def test_nothing_in_a_bundle_is_pickled(bundle_folder: Path) -> None:
-    files = {"bundle.json", "card.json", "interval.txt", "model.txt", "sums.json", "vector_references.json"}
+    files = {
+        "bundle.json",
+        "card.html",
+        "card.json",
+        "interval.txt",
+        "model.txt",
+        "sums.json",
+        "vector_references.json",
+    }
     assert files == {f.name for f in bundle_folder.iterdir()}
     for file in bundle_folder.iterdir():
         file.read_text(encoding="utf-8")
@@ -50,7 +58,7 @@ def test_an_old_bundle_still_loads() -> None:
     assert (bundle.definition.kind, bundle.definition.horizon_days) == ("silence", 28)
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "card.json", "model.txt"])
+@pytest.mark.parametrize("name", ["bundle.json", "card.html", "card.json", "model.txt"])
 def test_an_altered_file_is_refused_before_it_is_parsed(bundle_folder: Path, tmp_path: Path, name: str) -> None:
     copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
     (copy / name).write_bytes((copy / name).read_bytes()[:-100])

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from sklearn.linear_model import LogisticRegression
 
-from training.measures import MEASURES, auc, average_precision, brier, calibration_error, lift_at_10, log_loss
+from training.measures import (
+    MEASURES,
+    auc,
+    average_precision,
+    brier,
+    calibration_error,
+    calibration_error_noise,
+    calibration_intercept,
+    calibration_slope,
+    expected_maximum_profit,
+    further_measures,
+    gain,
+    lift_at_10,
+    log_loss,
+)
+from training.study import ProfitSettings
 
 PEERS = {
     auc: sk.roc_auc_score,
@@ -52,7 +68,7 @@ def test_many_draws_are_measured_at_once() -> None:
     churned, probability = some(5)
     draws = np.random.default_rng(6).integers(0, 3, (7, 300)).astype(float)
 
-    for measure in MEASURES.values():
+    for measure in {**MEASURES, **further_measures(ProfitSettings())}.values():
         one_by_one = [measure(churned, probability, draw[None])[0] for draw in draws]
         assert one_by_one == pytest.approx(measure(churned, probability, draws))
 
@@ -76,3 +92,80 @@ def test_calibration_error_by_hand() -> None:
     probability = np.array([0.2, 0.2, 0.6, 0.6])
 
     assert calibration_error(churned, probability, np.ones((1, 4)), bins=2)[0] == pytest.approx((0.3 + 0.1) / 2)
+
+
+def logit(probability: np.ndarray) -> np.ndarray:
+    return np.log(probability / (1 - probability))
+
+
+@given(slope=st.floats(0.3, 3), shift=st.floats(-2, 2))
+@settings(max_examples=10, deadline=None)
+def test_the_slope_is_by_how_much_the_log_odds_were_overdone(slope: float, shift: float) -> None:
+    """Whoever says slope times too much has a slope of 1 / slope; the one who is shifted, an intercept of the shift."""
+    rng = np.random.default_rng(1)
+    truth = rng.normal(-1, 1, 5_000)
+    churned = (rng.random(5_000) < 1 / (1 + np.exp(-truth))).astype(float)
+    once = np.ones((1, 5_000))
+
+    assert calibration_slope(churned, 1 / (1 + np.exp(-slope * truth)), once)[0] == pytest.approx(1 / slope, rel=0.15)
+    assert calibration_intercept(churned, 1 / (1 + np.exp(-truth + shift)), once)[0] == pytest.approx(shift, abs=0.15)
+
+
+def test_the_slope_is_that_of_a_logistic_regression_on_the_log_odds() -> None:
+    churned, probability = some(7)
+    times = np.random.default_rng(8).integers(0, 4, 300)
+    fitted = LogisticRegression(C=np.inf, tol=1e-10).fit(logit(probability)[:, None], churned, sample_weight=times)
+
+    assert fitted.coef_[0, 0] == pytest.approx(
+        calibration_slope(churned, probability, times[None].astype(float))[0], rel=1e-4
+    )
+
+
+def test_gains_by_hand_split_the_customer_at_the_edge() -> None:
+    """Four of twenty left; of the two riskiest one did, and the fifth of six is half inside 22.5 %."""
+    churned = np.array([1, 0, 1, 1, 1] + [0] * 15, float)
+    probability, once = np.linspace(1, 0, 20), np.ones((1, 20))
+
+    assert gain(churned, probability, once, 0.1)[0] == pytest.approx(1 / 4)
+    assert gain(churned, probability, once, 0.225)[0] == pytest.approx(3.5 / 4)
+    assert gain(churned, probability, once, 1)[0] == pytest.approx(1)
+
+
+def test_chance_alone_stays_below_the_noise_level_nineteen_times_in_twenty() -> None:
+    rng = np.random.default_rng(9)
+    probability = rng.beta(1, 5, 400)
+    noise = calibration_error_noise([probability], seed=1)
+    errors = [
+        calibration_error((rng.random(400) < probability).astype(float), probability, np.ones((1, 400)))[0]
+        for _ in range(600)
+    ]
+
+    assert np.mean(np.array(errors) <= noise) == pytest.approx(0.95, abs=0.03)
+
+
+def test_profit_by_hand_where_everyone_who_leaves_is_known() -> None:
+    """Two of ten leave and are known: each costs a contact and, if kept (30 % are), an offer, and brings 200 then."""
+    churned = np.array([1.0, 1.0] + [0.0] * 8)
+    found = expected_maximum_profit(churned, churned, np.ones((1, 10)), ProfitSettings())
+
+    assert found[0] == pytest.approx(0.2 * (0.3 * (200 - 10) - 1), rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ties", [True, False])
+@pytest.mark.parametrize("paid", [(200, 10, 1, 6, 14), (50, 8, 2, 2, 3)])
+def test_profit_is_that_of_empulse(ties: bool, paid: tuple[float, ...]) -> None:
+    from empulse.metrics import empc_score
+
+    churned, probability = some(10, ties)
+    value, incentive, contact, alpha, beta = paid
+    times = np.random.default_rng(11).integers(0, 4, 300)
+    theirs = empc_score(
+        churned.repeat(times), probability.repeat(times), alpha=alpha, beta=beta, clv=value, incentive_cost=incentive,
+        contact_cost=contact,
+    )  # fmt: skip
+    asked = ProfitSettings(customer_value=value, incentive_cost=incentive, contact_cost=contact, accept=(alpha, beta))
+
+    assert theirs == pytest.approx(
+        expected_maximum_profit(churned, probability, times[None].astype(float), asked)[0], rel=1e-6
+    )

@@ -43,6 +43,19 @@ def model_card(
         "study": study.model_dump(mode="json"),
         "intended_use": "Ordering and explaining retention work for existing customers of this shop.",
         "not_for": "Decisions on credit, prices, employment, insurance or anything with legal effect for a person.",
+        "misuse": [
+            "Taking the probability for a verdict on a person: of 100 customers it gives 40 %, 60 stay.",
+            "Withholding service from those it holds lost, or raising prices for those it holds safe.",
+            "Using it for another shop, another time or other customers than it was judged on.",
+            "Reading reasons as causes: they say what the model looked at, not what would change if acted on.",
+        ],
+        "objections": [
+            "Any customer may object to being profiled: set profiling_opt_out in the table customers. From the next run on"
+            " they have no probability, reasons, segment or action, and the next training does not learn from them.",
+            "Consent to be contacted is kept by channel in customers.consent, and the playbook heeds it.",
+            "Whoever is to be forgotten is taken out of the tables: the next check, training and run know nothing of them."
+            " Neither the bundle nor this card holds anything of any one person; the ledger's earlier runs do.",
+        ],
         "limits": [
             *(
                 ["Silence is not always leaving: some customers pause and come back."]

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from features.store import written_whole
 from training.finding import STATES, STEPS
+from training.paper import rendered
 from training.preflight import Preflight
 
 WIDTH, HEIGHT = 640.0, 150.0
-_PAGES = Path(__file__).parent / "pages"
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,8 @@ class Picture:
 
 def write_check_page(path: Path, found: Preflight) -> None:
     """Write the page; what was there goes on until the new one is whole."""
-    pages = Environment(
-        loader=FileSystemLoader(_PAGES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     groups = {state: [f for f in found.findings if f.state == state] for state in STATES}
-    text = pages.get_template("check.html").render(found=found, groups=groups, steps=STEPS, pictures=pictures(found))
+    text = rendered("check.html", found=found, groups=groups, steps=STEPS, pictures=pictures(found))
     with written_whole(path) as beside:
         beside.write_text(text, encoding="utf-8")
 

@@ -15,7 +15,7 @@ from features.check import check_tables
 from features.console import Stopwatch, answer, progress, say, show_table
 from features.refusal import Refusal
 from features.shop import read_shop
-from features.store import local_store
+from features.store import local_store, written_whole
 from training.gates import gates
 from training.spoken import SPOKEN
 from training.study import read_study
@@ -67,17 +67,25 @@ def train(
 @app.command()
 def judge(
     bundle: Annotated[str, typer.Argument(help="champion, challenger, latest, or churn/7.")] = "latest",
+    card: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the model card into this file, as one HTML page.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how a bundle was judged: out of time, beside the recency rule and RFM logistic regression.
 
-    Example: holdfast judge champion --json
+    Example: holdfast judge champion --card card.html
     """
     from training.registry import Registry
 
     registry = Registry(local_store())
-    found = registry.judgment(registry.version(bundle))
+    version = registry.version(bundle)
+    found = registry.judgment(version)
     show_judgment(found)
+    if card:
+        with written_whole(card) as beside:
+            beside.write_text(registry.card(version), encoding="utf-8")
+        say(f"Wrote {card}")
     answer(found, as_json)
 
 
@@ -191,7 +199,37 @@ def show_judgment(found: dict[str, Any]) -> None:
     for other, differences in found["paired"].items():
         d = differences["auc_difference"]
         say(f"AUC above {SPOKEN.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
+    show_worth(found)
     say(f"Grade {found['grade']}: {found['grade_because']}")
+
+
+def show_worth(found: Mapping[str, Any]) -> None:
+    """What the probabilities are worth and how far they can be relied on: a second, small table.
+
+    Of a judgment of an older Holdfast there is none of it.
+    """
+    if "calibration_error_noise" not in found:
+        return
+    worth = found.get("net_value") or {}
+    rules = worth.get("rules", {})
+    rows = []
+    for model, values in found["models"].items():
+        cells = [f"{values[m]['value']:.2f} [{values[m]['low']:.2f}, {values[m]['high']:.2f}]"
+                 for m in ("gain_at_20", "calibration_slope", "expected_maximum_profit")]  # fmt: skip
+        brought = rules[model]["per_customer"] if model in rules else None
+        told = f"{brought['value']:.3f} [{brought['low']:.3f}, {brought['high']:.3f}]" if brought else "not told"
+        rows.append((SPOKEN.get(model, model), *cells, told))
+    money = f"playbook's net value, {worth['currency']}" if rules else "playbook's net value"
+    header = ("model", "churners in riskiest fifth", "calibration slope", "max. profit (EMPC)", money)
+    show_table("What that is worth, per customer: mean [95 % interval]", header, rows)
+    say(f"Calibration error by chance alone: up to {found['calibration_error_noise']:.3f}")
+    stable = (found.get("reasons") or {}).get("at_risk")
+    if stable:
+        say(f"Learned again from other customers, {stable['same_first']:.0%} of those at risk keep their first reason")
+    for comparison in found.get("fairness", ()):
+        for group in comparison["groups"]:
+            if group["words"]:
+                say(f"{comparison['attribute']} {group['group']}: {group['words']}")
 
 
 def show_compared(found: Sequence[Mapping[str, Any]]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -14,21 +14,28 @@ from features.catalog import Catalog
 from features.snapshot import day_date
 from models.churn import sigmoid
 from training.baselines import Baseline
+from training.bootstrap import FEWER, draws, summary
+from training.calibrations import calibrated
+from training.curves import gains_curve, reliability_curve
 from training.fit_churn import fit_split
-from training.measures import MEASURES
+from training.grade import grade
+from training.measures import MEASURES, calibration_error_noise, further_measures
 from training.panel import Panel, Split
-from training.spoken import PLAINLY
-from training.study import FitSettings
+from training.study import FitSettings, ProfitSettings
 
 Floats = npt.NDArray[np.float64]
-DRAWS = 1000
-_BLOCK = 50
-_LEVELS = (0.025, 0.975)
+_OF_A_CALIBRATION = ("log_loss", "brier", "calibration_error", "auc")
 
 
 @dataclass(frozen=True)
 class JudgedCutoff:
-    """Out-of-time probabilities of every model at one judged cut-off; arrays of shape (rows,)."""
+    """Out-of-time probabilities of every model at one judged cut-off; arrays of shape (rows,).
+
+    Attributes
+    ----------
+    calibrated
+        Our probabilities as they would be by each way of calibrating (training/calibrations.py).
+    """
 
     cutoff: date
     customer_ids: npt.NDArray[np.object_]
@@ -36,11 +43,24 @@ class JudgedCutoff:
     spend: Floats
     X: Floats
     probability: Mapping[str, Floats]
+    calibrated: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Judgment:
-    """What the judge found, as `holdfast judge --json` prints it, and the probabilities it rests on."""
+    """What the judge found, as `holdfast judge --json` prints it, and the probabilities it rests on.
+
+    Attributes
+    ----------
+    calibration
+        By way of calibrating our margins, what it would have measured, `served` being what is served.
+    calibration_error_noise
+        What the calibration error stays below by chance alone in 95 of 100 cases, were every probability true.
+    curves
+        `gains` by model and `reliability` of ours, as training/curves.py gives them.
+    further
+        What training/examine.py adds once there is a bundle: `net_value`, `slices`, `fairness`, `reasons`.
+    """
 
     judged: tuple[JudgedCutoff, ...]
     models: dict[str, dict[str, dict[str, Any]]]
@@ -49,6 +69,10 @@ class Judgment:
     grade_because: str
     against_champion: dict[str, Any] | None = None
     is_in_time: bool = True
+    calibration: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    calibration_error_noise: float = 0.0
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    further: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self, bundle_id: str) -> dict[str, Any]:
         last = self.judged[-1]
@@ -67,12 +91,16 @@ class Judgment:
             "grade_because": self.grade_because,
             "against_champion": self.against_champion,
             "in_time": self.is_in_time,
+            "calibration": self.calibration,
+            "calibration_error_noise": self.calibration_error_noise,
+            "curves": self.curves,
+            **self.further,
         }
 
 
 def judge(
     panel: Panel, splits: Sequence[Split], catalog: Catalog, fits: Sequence[FitSettings],
-    baselines: Mapping[str, Baseline], tell: Callable[[], object] = lambda: None,
+    baselines: Mapping[str, Baseline], profit: ProfitSettings, tell: Callable[[], object] = lambda: None,
 ) -> Judgment:  # fmt: skip
     """Judge ours and the baselines on each split; `tell` is called after each. Folds are judged as one cut-off.
 
@@ -88,11 +116,11 @@ def judge(
     in_time = all(isinstance(split.judge, date) for split in splits)
     if not in_time:
         judged = [_as_one(judged)]
-    means = _measured(judged, fits[0].seed)
+    means = _measured(judged, fits[0].seed, profit)
     models = {
         name: {
             measure: {
-                **_summary(values.mean(axis=0)), "by_cutoff": [round(float(v), 6) for v in values[:, 0]],
+                **summary(values.mean(axis=0)), "by_cutoff": [round(float(v), 6) for v in values[:, 0]],
             }
             for measure, values in of_model.items()
         }
@@ -100,25 +128,48 @@ def judge(
     }  # fmt: skip
     paired = {
         name: {
-            f"{measure}_difference": _summary((means["holdfast"][measure] - means[name][measure]).mean(axis=0))
+            f"{measure}_difference": summary((means["holdfast"][measure] - means[name][measure]).mean(axis=0))
             for measure in ("auc", "log_loss")
         }
         for name in baselines
     }
-    return Judgment(tuple(judged), models, paired, *_grade(models, paired), is_in_time=in_time)
+    noise = round(calibration_error_noise([j.probability["holdfast"] for j in judged], settings.seed), 6)
+    reliability = reliability_curve(
+        np.concatenate([j.churned for j in judged]), np.concatenate([j.probability["holdfast"] for j in judged])
+    )
+    gains = {name: gains_curve([j.churned for j in judged], [j.probability[name] for j in judged]) for name in models}
+    return Judgment(
+        tuple(judged), models, paired, *grade(models, paired, noise, reliability), is_in_time=in_time,
+        calibration=_calibrations(judged), calibration_error_noise=noise,
+        curves={"gains": gains, "reliability": reliability},
+    )  # fmt: skip
+
+
+def _calibrations(judged: Sequence[JudgedCutoff]) -> dict[str, dict[str, float]]:
+    """By way of calibrating: the mean of each measure over the judged cut-offs."""
+    ways = {"served": [j.probability["holdfast"] for j in judged]}
+    ways |= {way: [j.calibrated[way] for j in judged] for way in judged[0].calibrated}
+    found = {}
+    for way, probabilities in ways.items():
+        once = [(j.churned, said, np.ones((1, len(said)))) for j, said in zip(judged, probabilities, strict=True)]
+        found[way] = {
+            name: round(float(np.mean([MEASURES[name](*each)[0] for each in once])), 6) for name in _OF_A_CALIBRATION
+        }
+    return found
 
 
 def _judge_split(
     panel: Panel, split: Split, catalog: Catalog, settings: FitSettings, baselines: Mapping[str, Baseline]
 ) -> JudgedCutoff:
     assert split.judge is not None
-    rows = panel.at(split.judge)
-    probability = {"holdfast": sigmoid(fit_split(panel, split, catalog, settings).log_odds(panel.X[rows]))}
+    fitted, rows = fit_split(panel, split, catalog, settings), panel.at(split.judge)
+    margin = np.asarray(fitted.booster.predict(panel.X[rows], raw_score=True), float)
+    probability = {"holdfast": sigmoid(fitted.platt(margin))}
     for name, baseline in baselines.items():
         probability[name] = baseline(panel, split, catalog)
     return JudgedCutoff(
         day_date(int(panel.cutoff[rows].max())), panel.customer_ids[rows], panel.churned[rows].astype(float), panel.spend[rows],
-        panel.X[rows], probability,
+        panel.X[rows], probability, calibrated(fitted.margin, fitted.churned, margin),
     )  # fmt: skip
 
 
@@ -129,59 +180,25 @@ def _as_one(folds: Sequence[JudgedCutoff]) -> JudgedCutoff:
         np.concatenate([fold.customer_ids for fold in folds]),
         *(np.concatenate([getattr(fold, name) for fold in folds]) for name in ("churned", "spend", "X")),
         {name: np.concatenate([fold.probability[name] for fold in folds]) for name in folds[0].probability},
+        {way: np.concatenate([fold.calibrated[way] for fold in folds]) for way in folds[0].calibrated},
     )
 
 
-def _draws(judged: Sequence[JudgedCutoff], seed: int) -> Iterator[list[Floats]]:
-    """Bootstrap weights per cut-off, shape (draws, rows): first one draw of all ones, then blocks of customers drawn.
-
-    A customer drawn twice counts twice at every cut-off. Blocks, so that a large shop's draws fit in memory.
-    """
-    everyone, where = np.unique(np.concatenate([j.customer_ids for j in judged]), return_inverse=True)
-    ends = np.cumsum([len(j.churned) for j in judged])[:-1]
-    random = np.random.default_rng(seed)
-    yield [np.ones((1, len(j.churned))) for j in judged]
-    for size in [_BLOCK] * (DRAWS // _BLOCK):
-        counts = random.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)), size=size)
-        yield [counts[:, part].astype(float) for part in np.split(where, ends)]
-
-
-def _measured(judged: Sequence[JudgedCutoff], seed: int) -> dict[str, dict[str, Floats]]:
-    """By model and measure, shape (cut-offs, 1 + DRAWS): the measure itself, then its bootstrap draws."""
-    blocks: dict[str, dict[str, list[Floats]]] = {n: {m: [] for m in MEASURES} for n in judged[0].probability}
-    for weights in _draws(judged, seed):
+def _measured(judged: Sequence[JudgedCutoff], seed: int, profit: ProfitSettings) -> dict[str, dict[str, Floats]]:
+    """By model and measure, shape (cut-offs, 1 + draws): the measure itself, then its bootstrap draws."""
+    measures = {**MEASURES, **further_measures(profit)}
+    blocks: dict[str, dict[str, list[Floats]]] = {n: {m: [] for m in measures} for n in judged[0].probability}
+    drawn = 0
+    for weights in draws([j.customer_ids for j in judged], seed):
         for name, of_model in blocks.items():
-            for measure, found in of_model.items():
-                found.append(
+            for measure in measures if drawn <= FEWER else MEASURES:
+                of_model[measure].append(
                     np.array(
                         [
-                            MEASURES[measure](j.churned, j.probability[name], drawn)
-                            for j, drawn in zip(judged, weights, strict=True)
+                            measures[measure](j.churned, j.probability[name], of_cutoff)
+                            for j, of_cutoff in zip(judged, weights, strict=True)
                         ]
                     )
                 )
+        drawn += len(weights[0])
     return {n: {m: np.concatenate(found, axis=1) for m, found in of.items()} for n, of in blocks.items()}
-
-
-def _summary(values: Floats) -> dict[str, float]:
-    low, high = np.nanquantile(values[1:], _LEVELS)
-    return {"value": round(float(values[0]), 6), "low": round(float(low), 6), "high": round(float(high), 6)}
-
-
-def _grade(models: Mapping[str, Any], paired: Mapping[str, Any]) -> tuple[str, str]:
-    """A to D against what one would do without a model, in words a manager understands."""
-    auc = models["holdfast"]["auc"]["value"]
-    lift = models["holdfast"]["lift_at_10"]["value"]
-    rule, regression = paired
-    over_rule, over_regression = (paired[name]["auc_difference"] for name in paired)
-    finds = f"Among the tenth it holds most at risk, {lift:.1f} times as many leave as among all."
-    if over_rule["low"] <= 0:
-        grade = "C" if over_rule["value"] > 0 else "D"
-        return grade, f"Not reliably better than {PLAINLY[rule]}. {finds}"
-    if auc < 0.65:
-        return "C", f"Better than {PLAINLY[rule]}, but it tells few leavers from stayers. {finds}"
-    if over_regression["low"] > 0:
-        return "A", f"Reliably better than {PLAINLY[rule]} and than {PLAINLY[regression]}. {finds}"
-    if over_regression["high"] < 0:
-        return "C", f"Better than {PLAINLY[rule]}, but reliably worse than {PLAINLY[regression]}. {finds}"
-    return "B", f"Reliably better than {PLAINLY[rule]}, not than {PLAINLY[regression]}. {finds}"

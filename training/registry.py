@@ -34,9 +34,11 @@ from features.refusal import Refusal
 from features.store import Store
 from models.bundle import Bundle
 from models.published import place, point
+from training.card_page import card_page
 
 MODEL = "churn"
 CHAMPION, CHALLENGER = "champion", "challenger"
+CARD = "card.html"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Registry:
                     registered_model_name=MODEL,
                 )
             version = str(logged.registered_model_version)
+            client.log_text(run.info.run_id, card_page(bundle, f"{MODEL}/{version}"), CARD)
             client.set_model_version_tag(MODEL, version, "run_id", run.info.run_id)
             client.set_registered_model_alias(MODEL, CHALLENGER, version)
         return f"{MODEL}/{version}"
@@ -130,6 +133,22 @@ class Registry:
         with self._reached():
             found: dict[str, Any] = json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/judgment.json"))
         return {**found, "bundle": version.bundle_id}
+
+    def card(self, version: Version) -> str:
+        """The version's model card as a page.
+
+        Raises
+        ------
+        Refusal
+            HF404 where an older Holdfast has registered the version, which knew no such page.
+        """
+        with self._reached() as client:
+            if CARD not in {file.path for file in client.list_artifacts(version.run_id)}:
+                raise Refusal(
+                    "HF404", f"{version.bundle_id} has no model card as a page: an older Holdfast has registered it.",
+                    "Learn again with: holdfast train",
+                )  # fmt: skip
+            return str(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"))
 
     def publish(self, version: Version) -> Path:
         """Fetch the version's bundle, place it, make it the champion, and only then have it served."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -101,6 +103,31 @@ class RelationshipSettings(Settings):
     declining_below: float = Field(0.75, gt=0)
 
 
+class ProfitSettings(Settings):
+    """`[judge.profit]`: what retaining costs and brings; see training.measures.expected_maximum_profit, whose source's
+    values these are. `accept` is the shape of the beta distribution of the share of would-be churners that an offer keeps.
+    """
+
+    customer_value: float = Field(200.0, gt=0)
+    incentive_cost: float = Field(10.0, ge=0)
+    contact_cost: float = Field(1.0, ge=0)
+    accept: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (6.0, 14.0)
+
+    @model_validator(mode="after")
+    def _keeping_pays(self) -> ProfitSettings:
+        if self.customer_value <= self.incentive_cost:
+            raise ValueError("judge.profit.customer_value must be above judge.profit.incentive_cost")
+        return self
+
+
+class JudgeSettings(Settings):
+    """`[judge]`."""
+
+    slices: tuple[str, ...] = ()
+    reason_refits: int = Field(4, ge=0, le=50)
+    profit: ProfitSettings = ProfitSettings()
+
+
 class Minimums(Settings):
     """`[minimums]`."""
 
@@ -127,6 +154,7 @@ class Study(Settings):
     value: ValueSettings = ValueSettings()
     bands: BandSettings = BandSettings()
     relationship: RelationshipSettings = RelationshipSettings()
+    judge: JudgeSettings = JudgeSettings()
     minimums: Minimums = Minimums()
     gates: Gates = Gates()
 
@@ -140,3 +168,11 @@ class Study(Settings):
 def read_study(folder: Path) -> Study:
     """The study in a shop's folder."""
     return read_toml(folder / "study.toml", Study)
+
+
+def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Settings of sections in sections by their names with dots, like `judge.profit.accept`."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+    return found

@@ -21,19 +21,22 @@ from models.encode import encode
 from models.habits import ValueColumn
 from training.baselines import baselines_of
 from training.card import model_card
+from training.card_page import card_page
 from training.champion import against_champion
+from training.examine import examine
 from training.fit_categories import fit_categories
 from training.fit_churn import churn_model, fit_split
 from training.fit_interval import fit_interval
 from training.fit_segments import fit_segments
 from training.fit_value import fit_lifetime, fit_references, fit_relationship, value_column
 from training.fit_vector_references import fit_vector_references
+from training.groups import require_attributes
 from training.judge import Judgment, judge
 from training.labels import churn_labels
 from training.panel import Panel, build_panel
 from training.plan import Plan, plan
 from training.population import eligible_rows
-from training.study import Study
+from training.study import Study, flat
 from training.tune import Tuned, tune_plan
 
 
@@ -92,6 +95,7 @@ def fit_bundle(
     champion: Bundle | None = None,
 ) -> Trained:  # fmt: skip
     """Judge, beside the champion where there is one, then fit everything a bundle holds; nothing is registered."""
+    require_attributes(checked, study.judge.slices)
     prepared = prepare_panel(shop, checked, study, store, watch)
     panel, catalog, categories = prepared.panel, prepared.catalog, prepared.categories
     planned, definition = prepared.plan, study.churn.meant
@@ -99,7 +103,7 @@ def fit_bundle(
         tuned = tune_plan(panel, planned, catalog, study)
     with watch.step("judge"), progress("judging", len(planned.splits)) as done:
         fits = [found.settings for found in tuned[:-1]]
-        judgment = judge(panel, planned.splits, catalog, fits, baselines_of(definition.kind), done)
+        judgment = judge(panel, planned.splits, catalog, fits, baselines_of(definition.kind), study.judge.profit, done)
         comparable = champion is not None and champion.definition == definition and judgment.is_in_time
         if champion is not None and comparable:  # of folds it has seen every label
             beside = against_champion(champion, checked, judgment.judged, store)
@@ -131,8 +135,13 @@ def fit_bundle(
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
         vector_references=prepared.references,
         interval=interval,
-        card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned, tuned[-1]),
     )
+    with watch.step("examine"):
+        further = examine(shop, study, checked, bundle, judgment, panel, planned, fits[-1])
+        judgment = replace(judgment, further=further)
+    card = model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned, tuned[-1])
+    bundle = replace(bundle, card=card)
+    bundle = replace(bundle, card_page=card_page(bundle))
     return Trained(bundle, judgment, panel, tuned[-1])
 
 
@@ -162,14 +171,7 @@ def register(shop: Shop, study: Study, checked: CheckedTables, store: Store, tra
 
 def _parameters(study: Study, tuned: Tuned) -> dict[str, Any]:
     """The study as it was asked, and what was found and fitted with under `tuned`."""
-    return _flat(study.model_dump(mode="json")) | _flat(tuned.as_dict(), "tuned.")
-
-
-def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in settings.items():
-        found |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
-    return found
+    return flat(study.model_dump(mode="json")) | flat({"tuned": tuned.as_dict()})
 
 
 def _metrics(judgment: Mapping[str, Any]) -> dict[str, float]:

@@ -1,0 +1,128 @@
+"""What the judge asks once there is a bundle, on the example shop: groups, worth, stability."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.checked import CheckedTables
+from features.refusal import Refusal
+from models.playbook import Playbook, read_playbook
+from training.groups import FEWEST_CUSTOMERS, groupings, require_attributes
+from training.net_value import net_value
+from training.panel import Panel
+from training.stability import reason_stability
+from training.study import FitSettings
+from training.train import Trained
+
+
+@pytest.fixture(scope="module")
+def playbook() -> Playbook:
+    """The one that `holdfast init` writes."""
+    return read_playbook(Path(__file__).parents[1] / "models")
+
+
+def test_everybody_is_in_one_group_of_each_grouping_and_no_group_is_too_small_but_the_rest(
+    trained: Trained, checked: CheckedTables
+) -> None:
+    judged = trained.judgment.judged
+    found = {g.name: g for g in groupings(judged, trained.bundle, checked, list(checked.attributes))}
+    ids = np.concatenate([j.customer_ids for j in judged])
+
+    assert {"segment", "tier", "tenure", *checked.attributes} == set(found)
+    for grouping in found.values():
+        assert set(grouping.group) == set(grouping.order)
+        sizes = [len(set(ids[grouping.group == one])) for one in grouping.order if one != "all others"]
+        assert min(sizes, default=FEWEST_CUSTOMERS) >= FEWEST_CUSTOMERS
+        assert len(grouping.order) <= 12
+
+
+def test_a_slice_that_no_table_has_is_refused_with_what_was_meant(checked: CheckedTables) -> None:
+    known = next(iter(checked.attributes))
+
+    with pytest.raises(Refusal, match=f"HF104 .*judge.slices names '{known}x'.* Did you mean '{known}'"):
+        require_attributes(checked, [f"{known}x"])
+
+
+def test_the_judgment_is_one_json_object_that_tells_of_no_customer(trained: Trained) -> None:
+    found = trained.judgment.as_dict("churn/1")
+    text = json.dumps(found, allow_nan=False)
+
+    assert {"slices", "fairness", "reasons", "net_value", "calibration", "calibration_error_noise", "curves"} <= set(
+        found
+    )
+    assert not [customer for customer in set(trained.panel.customer_ids) if f'"{customer}"' in text]
+    for of_grouping in found["slices"].values():
+        rows = [one["rows"] for one in of_grouping if not one["too_small"]]
+        assert sum(rows) <= sum(each["customers"] for each in found["by_cutoff"])
+
+
+def test_whoever_knows_who_leaves_gains_most_by_the_playbook(trained: Trained, playbook: Playbook) -> None:
+    """Probabilities of 0 and 1, just within what the playbook thinks can be helped, are worth more than ours."""
+    within = replace_value(playbook, lost_above=1.0)
+    knowing = [
+        replace(
+            j, probability={"holdfast": np.where(j.churned > 0, 0.999, 0.0), "recency_rule": j.probability["holdfast"]}
+        )
+        for j in trained.judgment.judged
+    ]
+    found = net_value(knowing, trained.bundle, within, seed=1)
+
+    assert found["holdfast_above"]["recency_rule"]["value"] > 0
+    assert found["holdfast_above"]["nobody"]["value"] == found["rules"]["holdfast"]["per_customer"]["value"]
+    assert found["rules"]["nobody"]["per_customer"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_what_is_promised_comes_where_probabilities_are_true(trained: Trained, playbook: Playbook) -> None:
+    """Labels drawn from the probabilities themselves bring what these promised, within the interval of chance."""
+    rng = np.random.default_rng(3)
+    drawn = [
+        replace(j, churned=(rng.random(len(j.churned)) < j.probability["holdfast"]).astype(float))
+        for j in trained.judgment.judged
+    ]
+    ours = net_value(drawn, trained.bundle, playbook, seed=1)["rules"]["holdfast"]
+
+    assert ours["per_customer"]["low"] - 0.01 <= ours["promised"] <= ours["per_customer"]["high"] + 0.01
+
+
+def test_an_action_that_costs_more_than_it_can_bring_is_taken_by_nobody(trained: Trained, playbook: Playbook) -> None:
+    dear = playbook.model_copy(update={"actions": tuple(a.model_copy(update={"cost": 1e6}) for a in playbook.actions)})
+    found = net_value(trained.judgment.judged, trained.bundle, dear, seed=1)
+
+    assert 0 == found["rules"]["holdfast"]["contacted"] == found["rules"]["recency_rule"]["contacted"]
+    assert found["rules"]["top_tenth"]["per_customer"]["value"] < 0
+
+
+def replace_value(playbook: Playbook, **changes: float) -> Playbook:
+    return playbook.model_copy(update={"value": playbook.value.model_copy(update=changes)})
+
+
+def stability(trained: Trained, panel: Panel, refits: int, trees: int) -> dict | None:
+    judged = trained.judgment.judged[-1]
+    # the study of the fixture judges the last two cut-offs; the last one's split is made anew from its day
+    from training.panel import split_before
+
+    days = sorted({np.datetime64(int(day), "D").astype(object) for day in panel.cutoff})
+    split = split_before(days, judged.cutoff, trained.bundle.definition.horizon_days)
+    settings = FitSettings(trees=trees, learning_rate=0.1, min_customers_in_leaf=20)
+    return reason_stability(
+        panel, split, trained.bundle.catalog, settings, refits, trained.bundle.references.band_edges[1],
+        judged.probability["holdfast"],
+    )  # fmt: skip
+
+
+def test_reasons_of_more_trees_are_steadier_than_of_one_and_shares_lie_in_0_to_1(trained: Trained) -> None:
+    one, many = (stability(trained, trained.panel, 3, trees) for trees in (1, 40))
+
+    assert 0 <= one["all"]["same_first"] < many["all"]["same_first"] <= 1
+    assert 0 <= one["all"]["top_3_overlap"] < many["all"]["top_3_overlap"] <= 1
+    assert many["at_risk"]["customers"] < many["all"]["customers"]
+
+
+@pytest.mark.parametrize("refits", [0, 1])
+def test_nothing_is_compared_without_two_refits(trained: Trained, refits: int) -> None:
+    assert stability(trained, trained.panel, refits, 1) is None

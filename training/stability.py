@@ -1,0 +1,76 @@
+"""Stability of reasons: whether customers would be told the same, had other customers been learned from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from features.catalog import DRIVERS, Catalog
+from training.fit_churn import fit_trees
+from training.panel import Panel, Split
+from training.study import FitSettings
+
+Floats = npt.NDArray[np.float64]
+_MOST_ROWS = 1000  # of the judged ones, drawn
+_TOP = 3
+
+
+def reason_stability(
+    panel: Panel, split: Split, catalog: Catalog, settings: FitSettings, refits: int, at_risk_from: float,
+    probability: Floats,
+) -> dict[str, Any] | None:  # fmt: skip
+    """How far pairs of models, fitted on redrawn customers of the split, agree on the reasons of those it judges.
+
+    `same_first` is the share of customers with the same first driver, `top_3_overlap` the mean share of common ones
+    among the drivers that either has in its first three (Jaccard 1912); of `all`, and of those `at_risk`, whose
+    probability is at least `at_risk_from` (None where there are none). None for fewer than two refits.
+    """
+    if refits < 2 or split.judge is None:
+        return None
+    random = np.random.default_rng(settings.seed)
+    fit, judged = panel.at(*split.known), np.flatnonzero(panel.at(split.judge))
+    drawn = np.sort(random.permutation(len(judged))[:_MOST_ROWS])
+    ranked = []
+    for _ in range(refits):
+        rows = _redrawn(panel.customer_ids[fit], random)
+        booster = fit_trees(catalog, panel.X[fit][rows], panel.churned[fit][rows], settings)
+        ranked.append(_ranked(booster, catalog, panel.X[judged[drawn]]))
+    pairs = [(ranked[a], ranked[b]) for a in range(refits) for b in range(a)]
+    same = np.mean([one[:, 0] == other[:, 0] for one, other in pairs], axis=0)
+    overlap = np.mean([_overlap(one[:, :_TOP], other[:, :_TOP]) for one, other in pairs], axis=0)
+    groups = {"all": np.ones(len(drawn), bool), "at_risk": probability[drawn] >= at_risk_from}
+    return {"refits": refits, **{name: _told(same, overlap, who) for name, who in groups.items()}}
+
+
+def _redrawn(customer_ids: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Rows of as many customers drawn with replacement, each with all of theirs."""
+    _, who = np.unique(customer_ids, return_inverse=True)
+    count = int(who.max()) + 1
+    times = random.multinomial(count, np.full(count, 1 / count))
+    return np.repeat(np.arange(len(who)), times[who])
+
+
+def _ranked(booster: lgb.Booster, catalog: Catalog, X: Floats) -> npt.NDArray[np.intp]:
+    """For each row the drivers, the strongest push towards leaving first."""
+    pushes = np.asarray(booster.predict(X, pred_contrib=True), float)[:, :-1]
+    drivers = [name for name in DRIVERS if any(feature.driver == name for feature in catalog.features)]
+    member = np.array([[feature.driver == name for name in drivers] for feature in catalog.features], float)
+    return np.argsort(-(pushes @ member), axis=1, kind="stable")
+
+
+def _overlap(one: npt.NDArray[np.intp], other: npt.NDArray[np.intp]) -> Floats:
+    """Of each row the number of common drivers over the number in either."""
+    common = (one[:, :, None] == other[:, None, :]).any(axis=2).sum(axis=1)
+    return np.asarray(common / (one.shape[1] + other.shape[1] - common), float)
+
+
+def _told(same: Floats, overlap: Floats, who: npt.NDArray[np.bool_]) -> dict[str, Any] | None:
+    if not who.any():
+        return None
+    return {
+        "customers": int(who.sum()), "same_first": round(float(same[who].mean()), 4),
+        "top_3_overlap": round(float(overlap[who].mean()), 4),
+    }  # fmt: skip
