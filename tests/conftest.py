@@ -80,6 +80,7 @@ def study() -> Study:
             "fit": {"trees": 60, "learning_rate": 0.1, "min_customers_in_leaf": 20},
             "tune": {"trials": 0},
             "segments": {"fewest": 3, "most": 4},
+            "judge": {"reason_refits": 2},
             "minimums": {"customers": 100, "churners": 5},
         }
     )

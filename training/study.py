@@ -124,7 +124,7 @@ class JudgeSettings(Settings):
     """`[judge]`."""
 
     slices: tuple[str, ...] = ()
-    reason_refits: int = Field(4, ge=0, le=50)
+    reason_refits: int = Field(3, ge=0, le=50)
     profit: ProfitSettings = ProfitSettings()
 
 
