@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.checked import CheckedTables
 from features.refusal import Refusal, did_you_mean
 from features.snapshot import day_number
 from features.sources import connect
+from features.store import written_whole
 from models.definition import ChurnDefinition, Kind
 
 TOLD_BY: Mapping[Kind, tuple[str, str]] = {
@@ -106,6 +109,25 @@ def churn_labels(checked: CheckedTables, vectors: pa.Table, definition: ChurnDef
             return Labels.of(did if definition.event == "does" else ~did, spend, matured)
         said = _given(connection, checked)
         return Labels.of(said == 1, spend, ~np.isnan(said))
+
+
+def write_labels(file: Path, vectors: pa.Table, eligible: npt.NDArray[np.bool_], labels: Labels) -> int:
+    """Write the labels of the eligible rows as Parquet, whole or not at all; the number of rows.
+
+    The columns are `cutoff` (a date), `customer_id`, `churned` and `spend`, which are null while censored.
+    """
+    rows = np.flatnonzero(eligible)
+    known = np.flatnonzero(labels.matured[rows])
+    churned, spend = np.full(len(rows), None, object), np.full(len(rows), None, object)
+    churned[known], spend[known] = labels[rows[known]].churned, labels[rows[known]].spend
+    table = pa.table({
+        "cutoff": vectors.column("cutoff").take(rows).cast(pa.int32()).cast(pa.date32()),
+        "customer_id": vectors.column("customer_id").take(rows),
+        "churned": pa.array(churned, pa.bool_()), "spend": pa.array(spend, pa.float64()),
+    })  # fmt: skip
+    with written_whole(file) as beside:
+        pq.write_table(table, beside, compression="zstd")
+    return table.num_rows
 
 
 def require_told(checked: CheckedTables, definition: ChurnDefinition) -> None:
