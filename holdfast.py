@@ -15,6 +15,7 @@ import typer
 ROOMS = {
     "features.commands": ("init", "vectors"),
     "training.check_command": ("check",),
+    "training.label_command": ("label",),
     "training.commands": ("train", "judge", "promote", "monitor", "ui"),
     "serving.commands": ("score", "serve", "keys", "users"),
 }

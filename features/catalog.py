@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 from features.references import VectorReferences
+from features.refusal import Refusal, did_you_mean
+from features.relations import KNOWN_BY_CONTACT
 
 Role = Literal["lever", "context", "protected"]
 Unit = Literal["days", "count", "money", "share", "ratio", "number", "category"]
@@ -166,6 +168,11 @@ class Catalog:
         return replace(self, features=tuple(f for f in self.features if f.role != "protected" and f.name not in images))
 
     @property
+    def known_by_contact(self) -> Catalog:
+        """The catalog whose vectors are also of those of whom only interactions are known."""
+        return replace(self, reductions={**self.reductions, KNOWN_CUSTOMERS: KNOWN_BY_CONTACT})
+
+    @property
     def fingerprint(self) -> str:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
@@ -280,6 +287,62 @@ def _given(name: str, kind: str) -> Feature:
         meaning=f"{words.capitalize()}, as given", meaning_zh=f"自有指标：{words}",
         en=f"{words.capitalize()} is {{value}}; typical is {{usual}}.",
         zh=f"{words}为{{value}}；一般客户为{{usual}}。", needs=("vectors.customer_id",),
+    )  # fmt: skip
+
+
+DAYS_SINCE_EVENT, DAYS_SINCE_CONTACT = "days_since_last_event", "days_since_last_contact"
+"""The columns of `event_features`."""
+
+
+def event_features(kinds: Sequence[str]) -> tuple[Feature, ...]:
+    """Columns for a question about these kinds of interaction: days since the last of them, and since one of any kind."""
+    listed = ", ".join("'" + kind.replace("'", "''") + "'" for kind in kinds)
+    words = " or ".join(kind.replace("_", " ") for kind in kinds)
+    named = "、".join(kind.replace("_", " ") for kind in kinds)
+    family = Family("events", "interaction_history", needs=("interactions.kind",))
+    family.add(
+        DAYS_SINCE_EVENT, f"min(case when kind in ({listed}) then age end)", driver="engagement", unit="days",
+        meaning=f"Days since the last {words}", meaning_zh=f"距上次{named}的天数",
+        en=f"The last {words} was {{value}} ago; typical is {{usual}}.", zh=f"上次{named}在{{value}}前；一般客户为{{usual}}。",
+    )  # fmt: skip
+    family.add(
+        DAYS_SINCE_CONTACT, "min(age)", driver="engagement", unit="days",
+        meaning="Days since the last contact of any kind", meaning_zh="距上次任何形式接触的天数",
+        en="Last in contact {value} ago; typical is {usual}.", zh="上次接触在{value}前；一般客户为{usual}。",
+    )  # fmt: skip
+    return tuple(family.features)
+
+
+EXCLUDED = "is_left_out"
+"""The column of `excluded_feature`."""
+
+
+def excluded_feature(exclude: Iterable[tuple[str, tuple[str | int, ...]]], catalog: Catalog) -> Feature:
+    """A column that is 1 for customers who have one of these values of an attribute, else 0.
+
+    Raises
+    ------
+    Refusal
+        HF104 for an attribute that the catalog does not hold, or of which the values are texts and it a number.
+    """
+    told = []
+    units = {f.name.removeprefix("attribute_"): f.unit for f in catalog.features if f.family == "attributes"}
+    for name, values in exclude:
+        unit = units.get(name)
+        if unit is None:
+            raise Refusal("HF104", f"study.toml: churn.exclude names {name!r}, which is no attribute of customers.",
+                          did_you_mean(name, units))  # fmt: skip
+        if any(isinstance(value, str) == (unit == "number") for value in values):
+            kind = "a number" if unit == "number" else "a text"
+            raise Refusal("HF104", f"study.toml: churn.exclude.{name} is {list(values)}, and the attribute is {kind}.",
+                          "Write texts in quotation marks, numbers without.")  # fmt: skip
+        listed = ", ".join("'" + v.replace("'", "''") + "'" if isinstance(v, str) else str(v) for v in values)
+        told.append(f"attribute_{name} in ({listed})")
+    return Feature(
+        name=EXCLUDED, family="attributes", relation="vector", sql=f"case when {' or '.join(told)} then 1 else 0 end",
+        driver="profile", role="context", unit="count", missing="0", plain=False,
+        meaning="Whether the study leaves the customer out", meaning_zh="是否被排除在外",
+        en="Left out of the question: {value}; typical is {usual}.", zh="被排除在外：{value}；一般客户为{usual}。",
     )  # fmt: skip
 
 

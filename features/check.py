@@ -26,7 +26,7 @@ from features.snapshot import day_date, day_number
 from features.sources import connect, escaped, fingerprint_of_sources, locations, open_sources, parquet, quoted
 from features.store import Store, written_whole
 
-ENOUGH = ("transactions", "subscriptions", "vectors")
+ENOUGH = ("transactions", "subscriptions", "interactions", "vectors")
 FORMAT = 6  # of the checked tables; a change makes every table be read again
 
 # When something became known, by table, where there are no transactions. An end may have been planned when the
@@ -58,8 +58,8 @@ def check_tables(
     """
     if not set(ENOUGH) & set(shop.tables):
         raise Refusal(
-            "HF207", "shop.toml maps none of transactions, subscriptions and vectors; one of them is enough.",
-            "Add [tables.transactions], [tables.subscriptions] or [tables.vectors].",
+            "HF207", "shop.toml maps none of transactions, subscriptions, interactions and vectors; one of them is enough.",
+            "Add [tables.transactions], [tables.subscriptions], [tables.interactions] or [tables.vectors].",
         )  # fmt: skip
     found = locations(shop)
     store.tables.mkdir(parents=True, exist_ok=True)

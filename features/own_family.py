@@ -12,7 +12,17 @@ from typing import Annotated, Literal, NoReturn
 import duckdb
 from pydantic import Field, field_validator, model_validator
 
-from features.catalog import DRIVERS, Catalog, Family, Feature, Role, Unit
+from features.catalog import (
+    DAYS_SINCE_CONTACT,
+    DAYS_SINCE_EVENT,
+    DRIVERS,
+    EXCLUDED,
+    Catalog,
+    Family,
+    Feature,
+    Role,
+    Unit,
+)
 from features.checked import CheckedTables
 from features.dialects import EXPRESSION, NotPortableError, require_expression
 from features.events import TABLES
@@ -106,7 +116,7 @@ def own_family(path: Path, catalog: Catalog, checked: CheckedTables) -> tuple[Fe
         for SQL that is more than one portable expression.
     """
     content = read_toml(path, OwnFamily)
-    families = {feature.family for feature in catalog.features} | {"attributes", "given"}
+    families = {feature.family for feature in catalog.features} | {"attributes", "events", "given"}
     if content.family.name in families:
         _refuse(path, "family.name", f"{content.family.name!r} is a family of ours", "Choose another name.")
     family = Family(content.family.name, "")
@@ -146,7 +156,16 @@ def _require_portable(path: Path, row: OwnFeature) -> None:
 
 
 def _require_names(path: Path, features: list[Feature], catalog: Catalog) -> None:
-    taken = {*catalog.names, *catalog.relations, *catalog.reductions, *TABLES, *reference_numbers(catalog)}
+    taken = {
+        DAYS_SINCE_EVENT,
+        DAYS_SINCE_CONTACT,
+        EXCLUDED,
+        *catalog.names,
+        *catalog.relations,
+        *catalog.reductions,
+        *TABLES,
+        *reference_numbers(catalog),
+    }
     units = {feature.name: feature.unit for feature in (*catalog.features, *features)}
     for feature in features:
         if feature.name in taken or feature.name.startswith(("attribute_", "given_")):

@@ -18,6 +18,25 @@ _A_PURCHASE = "case when is_return = 1 then 1 else 0 end = 0"
 # terms that begin on one day stand side by side: none of them is the former of another
 _FORMER = "over (partition by customer_id order by started_day, plan, price, period_days, auto_renew, ended_day)"
 
+
+def _known_customers(more: str = "") -> str:
+    """The first day and the first purchase of each customer, by all tables that bring one."""
+    return f"""
+        select customer_id, min(day) as first_day, min(purchase_day) as first_purchase_day
+        from (
+            select customer_id, min(day) as day, min(day) as purchase_day from transactions group by customer_id
+            union all
+            select customer_id, started_day as day, started_day as purchase_day from subscriptions
+            union all
+            select customer_id, coalesce(as_of_day - 1, 0) as day, coalesce(as_of_day - 1, 0) as purchase_day
+            from vectors
+            union all
+            select customer_id, signed_up_day as day, null as purchase_day
+            from customers where signed_up_day is not null{more}
+        ) as appearances
+        group by customer_id"""
+
+
 REDUCTIONS: dict[str, str] = {
     "customer_days": f"""
         select customer_id, day, orders, lines, amount, discount, discounted_lines, full_price_amount, usual_amount,
@@ -79,21 +98,13 @@ REDUCTIONS: dict[str, str] = {
                 from subscriptions
             ) as terms
         ) as terms_after_former""",
-    "known_customers": """
-        select customer_id, min(day) as first_day, min(purchase_day) as first_purchase_day
-        from (
-            select customer_id, min(day) as day, min(day) as purchase_day from transactions group by customer_id
-            union all
-            select customer_id, started_day as day, started_day as purchase_day from subscriptions
-            union all
-            select customer_id, coalesce(as_of_day - 1, 0) as day, coalesce(as_of_day - 1, 0) as purchase_day
-            from vectors
-            union all
-            select customer_id, signed_up_day as day, null as purchase_day
-            from customers where signed_up_day is not null
-        ) as appearances
-        group by customer_id""",
+    "known_customers": _known_customers(),
 }
+
+KNOWN_BY_CONTACT = _known_customers(
+    " union all select customer_id, min(day) as day, null as purchase_day from interactions group by customer_id"
+)
+"""`known_customers` where a customer is known from the first interaction on."""
 
 _WITHIN_MEMORY = "d.day < c.cutoff and d.day >= c.cutoff - c.memory_days"
 _KNOWN_BEFORE = "c.cutoff - d.day + d.gap <= c.memory_days"  # the row before lies within memory too

@@ -192,7 +192,7 @@ def _verified(
 ) -> Bundle:
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
-        definition=ChurnDefinition(**content["definition"]),
+        definition=ChurnDefinition.from_dict(content["definition"]),
         memory_days=content["memory_days"],
         trained_until=date.fromisoformat(content["trained_until"]),
         catalog=catalog,

@@ -134,6 +134,15 @@ def _seen(teller: Teller, dossier: Mapping[str, Any]) -> dict[str, float | None]
     return dict(zip(teller.bundle.catalog.names, dossier["vector"], strict=True))
 
 
+def asked_about(teller: Teller) -> dict[str, Any]:
+    """What leaving means by the model's definition; of events which kinds, and whether they come or stay away."""
+    if teller.bundle is None:
+        return {"kind": ""}
+    definition = teller.bundle.definition
+    kinds = teller.speech.listed([_kind(teller.speech, kind) for kind in definition.event_kinds])
+    return {"kind": definition.kind, "does": definition.event == "does", "event_kinds": kinds}
+
+
 def usual_probability(answer: Mapping[str, Any]) -> float | None:
     """Where all pushes start from, as a probability."""
     return None if answer["base"] is None else probability_of(answer["base"])

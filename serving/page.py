@@ -26,6 +26,7 @@ from serving.addresses import customer_at
 from serving.customer_view import (
     PRINTED,
     SHOWN_EVENTS,
+    asked_about,
     considered,
     events,
     facts,
@@ -146,7 +147,7 @@ class Pages:
             rhythm=rhythm(teller, answer, dossier) if answer["eligible"] else "",
             no_risk=teller.why_not("not_eligible" if profiled else "opted_out"), facts=facts(teller, answer),
             history=history(teller, past), printed=PRINTED, events=happened[:SHOWN_EVENTS], all_events=len(happened),
-            life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,
+            **asked_about(teller), life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,
             bands=BANDS, arms=ARMS, evidence_word=evidence_word,
             decided=teller.decided(answer), because=visit.speech.listed(map(teller.driver, answer["decision"]["because"])),
         )  # fmt: skip
@@ -181,7 +182,6 @@ class Pages:
             "currency": run.currency,
             "zone": zone,
             "ended": ended if ended and ended <= min(today, present.shop.known_until or today) else None,
-            "kind": teller.bundle.definition.kind if teller.bundle else "",
             "has_card": bool(teller.bundle and teller.bundle.card_page),
             "under_way": run_under_way(present.ledger, run.shop, now),
         }

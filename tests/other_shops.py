@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -137,6 +138,53 @@ trials = 0
 [minimums]
 customers = 200
 churners = 50
+"""
+    )
+    return folder
+
+
+def portal_shop(folder: Path, customers: int = 700, seed: int = 3) -> Path:
+    """Users who visit a portal at a pace of their own, some of them ever less; every twentieth is staff."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    people: list[dict[str, object]] = []
+    visits: list[dict[str, object]] = []
+    last = END - timedelta(days=1)
+    for k in range(customers):
+        name, day = f"u{k:04}", FIRST + timedelta(days=int(random.integers(450, 700)))
+        people.append({"customer_id": name, "signed_up_at": day, "staff": "yes" if k % 20 == 0 else "no"})
+        gap, fading = float(random.choice([3, 10, 25])), float(random.choice([1.0, 1.02, 1.1]))
+        while day <= last:
+            visits.append(
+                {"customer_id": name, "timestamp": day, "kind": "visit" if random.random() < 0.8 else "email_open"}
+            )
+            day += timedelta(days=1 + int(random.exponential(gap)))
+            gap *= fading
+    write_csv(folder / "customers.csv", people)
+    write_csv(folder / "interactions.csv", visits)
+    shutil.copy(Path(__file__).parents[1] / "models" / "playbook.toml", folder / "playbook.toml")
+    tables = {"customers": ("customer_id", "signed_up_at"),
+              "interactions": ("customer_id", "timestamp", "kind")}  # fmt: skip
+    text = ['name = "portal"', 'currency = "EUR"', "[files]", *(f'{name} = "{name}.csv"' for name in tables)]
+    for name, columns in tables.items():
+        text += [f"[tables.{name}]", f'from = "{name}"', f"[tables.{name}.columns]", *(f'{c} = "{c}"' for c in columns)]
+    (folder / "shop.toml").write_text("\n".join([*text, "[tables.customers.attributes]", 'staff = "staff"']))
+    (folder / "study.toml").write_text(
+        """[churn]
+definition = "event"
+event_kinds = ["visit"]
+event = "does_not"
+exclude = { staff = ["yes"] }
+[cutoffs]
+judged = 2
+[fit]
+trees = 60
+learning_rate = 0.1
+min_customers_in_leaf = 30
+column_share = 0.5
+[minimums]
+customers = 100
+churners = 10
 """
     )
     return folder

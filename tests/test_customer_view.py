@@ -15,7 +15,7 @@ from pages_by_hand import CUTOFF, House, entry, house, run_of, shown
 
 from features.catalog import DRIVERS
 from features.snapshot import day_number
-from models.definition import ChurnDefinition, Kind
+from models.definition import ChurnDefinition, Event, Kind
 from models.score import explain, explainer, score
 from serving.customer_view import PRINTED, SHOWN_EVENTS, considered, events, history, life, pushes, rhythm
 from serving.speech import speech
@@ -277,14 +277,17 @@ def test_scores_are_old_once_the_time_they_tell_of_is_over(
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [("silence", "buy nothing in"), ("contract", "let their contract end in"), ("given", "leave in")]
-)
+    ("kind", "event", "said"),
+    [("silence", "does", "buy nothing in"), ("contract", "does", "let their contract end in"),
+     ("event", "does", "have one of these in"), ("event", "does_not", "have none of these in"), ("given", "does", "leave in")],
+)  # fmt: skip
 def test_what_leaving_means_is_what_the_model_was_asked(
-    trained: Trained, tmp_path: Path, kind: Kind, said: str
+    trained: Trained, tmp_path: Path, kind: Kind, event: Event, said: str
 ) -> None:
-    definition = ChurnDefinition(kind, 28, active_within_days=91)
+    definition = ChurnDefinition(kind, 28, active_within_days=91, event_kinds=("visit", "log_in"), event=event)
     bundle = replace(trained.bundle, definition=definition)
     with house(tmp_path, [entry("a", 0.5)], bundle) as made, made.browser() as browser:
         page = browser.get("/customers/a")
 
     assert f"about 50 {said} the 28 days after" in shown(page)
+    assert (kind == "event") == (": Visit, log_in." in shown(page))

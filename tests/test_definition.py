@@ -91,7 +91,12 @@ def test_a_contract_label_matures_once_horizon_and_grace_have_passed(
 def test_contracts_bring_their_price_by_the_day(of_terms: Callable[[Terms], CheckedTables]) -> None:
     """Of thirty days `a` pays for all at 1 a day, `b` for the ten until the end, `c` for the last five."""
     checked = of_terms(
-        [term("a", "2024-01-01"), term("b", "2024-01-01", "2024-03-11"), term("c", "2024-03-26", price=60)]
+        [
+            term("a", "2024-01-01"),
+            term("b", "2024-01-01", "2024-03-11"),
+            term("c", "2024-03-26", price=60),
+            term("z", "2024-06-01"),
+        ]
     )
 
     labels = churn_labels(checked, asked((MARCH, "a"), (MARCH, "b"), (MARCH, "c")), CONTRACT)
@@ -146,7 +151,7 @@ def test_given_labels_are_of_their_own_day(of_vectors: Callable[[Terms], Checked
         checked, asked((january, "b"), (february, "b"), (february, "a"), (january, "c"), (date(2024, 1, 15), "a")),
         ChurnDefinition("given", 28),
     )  # fmt: skip
-    assert [False, True, False] == labels.churned[:3].tolist()
+    assert [False, True, False] == labels[:3].churned.tolist()
     assert [True, True, True, False, False] == labels.matured.tolist()
 
 
@@ -296,6 +301,7 @@ def test_blank_days_are_no_days(of_vectors: Callable[[Terms], CheckedTables]) ->
 
 def test_a_price_for_a_fraction_of_a_day_brings_nothing(of_terms: Callable[[Terms], CheckedTables]) -> None:
     """The columns do not read such a period either."""
-    checked = of_terms([term("a", "2024-01-01", period=30), {**term("b", "2024-01-01"), "period_days": 0.001}])
+    checked = of_terms([term("a", "2024-01-01", period=30), {**term("b", "2024-01-01"), "period_days": 0.001},
+                        term("z", "2024-06-01")])  # fmt: skip
 
     assert [30.0, 0.0] == churn_labels(checked, asked((MARCH, "a"), (MARCH, "b")), CONTRACT).spend.tolist()

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +20,10 @@ from features.shop import read_shop
 from features.snapshot import day_number
 from features.store import Store
 from models.definition import ChurnDefinition
-from training.labels import churn_labels, is_matured
-from training.panel import judging_splits, matured_cutoffs, split_before
-from training.study import CutoffSettings, Study
+from training.labels import Labels, churn_labels, is_matured
+from training.panel import build_panel, judging_splits, matured_cutoffs, split_before
+from training.population import Population
+from training.study import CutoffSettings, Minimums, Study
 from training.train import Trained, prepare_panel
 
 FIRST = date(2024, 1, 1)
@@ -99,9 +101,48 @@ def test_labels_by_hand(tiny_shop, store) -> None:
     labels = churn_labels(checked, table, ChurnDefinition("silence", 28))
 
     assert table.column("customer_id").to_pylist() == ["in", "out", "in", "out"]
-    assert labels.churned.tolist() == [False, True, False, False]
     assert labels.matured.tolist() == [True, True, False, False]
-    assert labels.spend.tolist() == [7.0, 0.0, 7.0, 9.0]
+    assert labels[labels.matured].churned.tolist() == [False, True]
+    assert labels[labels.matured].spend.tolist() == [7.0, 0.0]
+
+
+rows_of_labels = st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 100)), min_size=1, max_size=40)
+
+
+@given(rows_of_labels, st.lists(st.booleans(), min_size=40, max_size=40))
+def test_what_came_of_the_censored_changes_nothing_that_is_counted(
+    found: list[tuple[bool, bool, float]], flips: list[bool]
+) -> None:
+    """Whatever is found of rows whose time is not over: labels, counts and the panel are the same."""
+    churned, matured = (np.array([row[k] for row in found], bool) for k in (0, 1))
+    spend = np.array([row[2] for row in found])
+    flipped = np.where(matured, churned, churned ^ np.array(flips[: len(found)]))
+    table = pa.table({"cutoff": pa.array([day_number(FIRST)] * len(found), pa.int32()),
+                      "customer_id": [f"c{k}" for k in range(len(found))]})  # fmt: skip
+    everyone = np.ones(len(found), bool)
+
+    def counted(labels: Labels) -> tuple[object, ...]:
+        counts = Population((FIRST,), table, labels, everyone).counts()
+        try:
+            panel = build_panel(table, np.zeros((len(found), 1)), labels, everyone, Minimums(customers=2, churners=1))
+        except Refusal as refusal:
+            return counts, str(refusal)
+        return counts, panel.churned.tolist(), panel.spend.tolist(), panel.customer_ids.tolist()
+
+    of_both = [
+        Labels.of(one, money, matured) for one, money in ((churned, spend), (flipped, np.where(matured, spend, -1)))
+    ]
+    assert counted(of_both[0]) == counted(of_both[1])
+    assert counted(of_both[0])[0][0].eligible == (matured.sum() or len(found))
+
+
+def test_a_censored_label_cannot_be_read() -> None:
+    labels = Labels.of(np.array([True, True]), np.array([1.0, 2.0]), np.array([True, False]))
+
+    for read in (lambda: labels.churned, lambda: labels.spend, lambda: labels[1:].churned):
+        with pytest.raises(ValueError, match="1 of . labels are censored"):
+            read()
+    assert [True] == labels[labels.matured].churned.tolist() == labels[np.array([0])].churned.tolist()
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,8 @@ def test_a_shop_without_transactions_is_refused(tiny_shop: TinyShop, store: Stor
     shop = tiny_shop(purchases())
     refusal = refusal_of(shop.model_copy(update={"tables": {}}), store)
     assert str(refusal) == (
-        "HF207 shop.toml maps none of transactions, subscriptions and vectors; one of them is enough."
-        " Add [tables.transactions], [tables.subscriptions] or [tables.vectors]."
+        "HF207 shop.toml maps none of transactions, subscriptions, interactions and vectors; one of them is enough."
+        " Add [tables.transactions], [tables.subscriptions], [tables.interactions] or [tables.vectors]."
     )
 
 

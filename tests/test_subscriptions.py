@@ -253,9 +253,9 @@ def test_vectors_without_ids_are_refused(tmp_path: Path, store: Store) -> None:
     assert refusal_of(without_transactions(tmp_path, vectors=rows, attributes=OWN), store).code == "HF204"
 
 
-@pytest.mark.parametrize("table", ["customers", "interactions", "offers"])
+@pytest.mark.parametrize("table", ["customers", "offers"])
 def test_tables_that_only_add_to_others_are_not_enough(table: str, tiny_shop: TinyShop, store: Store) -> None:
-    rows = [{"customer_id": "a", "timestamp": "2024-01-01", "kind": "visit", "action": "call"}]
+    rows = [{"customer_id": "a", "timestamp": "2024-01-01", "action": "call"}]
     shop = tiny_shop([], **{table: [{key: row[key] for key in ("customer_id",)} for row in rows]})
     refusal = refusal_of(shop.model_copy(update={"tables": {table: shop.tables[table]}}), store)
     assert refusal.code == "HF207"

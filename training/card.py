@@ -24,7 +24,7 @@ def model_card(
     found = judgment.as_dict("")
     del found["bundle"]
     return {
-        "predicts": _predicts(definition),
+        "predicts": definition.told,
         "definition": asdict(definition),
         "shop": shop.name,
         "data": {
@@ -59,7 +59,7 @@ def model_card(
         "limits": [
             *(
                 ["Silence is not always leaving: some customers pause and come back."]
-                if definition.kind == "silence"
+                if definition.kind == "silence" or (definition.kind, definition.event) == ("event", "does_not")
                 else []
             ),
             *(
@@ -72,23 +72,6 @@ def model_card(
             "Lifetime value assumes a constant chance of staying; it is a first estimate.",
         ],
     }
-
-
-def _predicts(definition: ChurnDefinition) -> str:
-    days = definition.horizon_days
-    match definition.kind:
-        case "silence":
-            return (
-                f"whether a customer who bought within {definition.active_within_days} days will buy nothing in the {days}"
-                " days after the cut-off"
-            )
-        case "contract":
-            return (
-                f"whether a contract of a customer who has given no notice will end within {days} days after the cut-off"
-                f" and none follow within {definition.grace_days} days of its end"
-            )
-        case "given":
-            return f"what the shop's own table calls churned, of {days} days after its day"
 
 
 def _all(planned: Plan) -> str:

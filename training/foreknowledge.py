@@ -102,7 +102,7 @@ def outcomes_of(checked: CheckedTables, study: Study, found: Population) -> list
     horizon, active = study.churn.horizon_days, timedelta(days=study.churn.active_within_days)
     first, last = found.cutoffs[0], found.cutoffs[-1]
     rows = found.at(last) & found.labels.matured
-    outcomes = [Outcome(f"churned within {horizon} days of {last}", ids[rows], found.labels.churned[rows])]
+    outcomes = [Outcome(f"churned within {horizon} days of {last}", ids[rows], found.labels[rows].churned)]
     if study.churn.definition == "silence" and first + 2 * active <= checked.known_until:
         silence = _silence_at_the_end(checked)
         customers = ids[found.at(first)]

@@ -2,44 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.checked import CheckedTables
-from features.refusal import Refusal
+from features.refusal import Refusal, did_you_mean
 from features.snapshot import day_number
 from features.sources import connect
+from features.store import written_whole
 from models.definition import ChurnDefinition, Kind
 
 TOLD_BY: Mapping[Kind, tuple[str, str]] = {
-    "silence": ("transactions", "day"), "contract": ("subscriptions", "ended_day"), "given": ("vectors", "churned"),
+    "silence": ("transactions", "day"), "contract": ("subscriptions", "ended_day"), "event": ("interactions", "kind"), "given": ("vectors", "churned"),
 }  # fmt: skip
 """The table and column that tell who churned."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What happened after each cut-off, in the order of a vectors table; arrays of shape (rows,).
+    """What happened after each cut-off, in the order of a vectors table; of a censored row nothing can be read.
+
+    A part is taken by `labels[rows]`, rows being a mask or places; only a part that is wholly matured tells who
+    `churned`. So no count or measure takes in what nobody can know yet.
 
     Attributes
     ----------
-    churned
-        Whether the customer left. Meaningless where not matured.
     matured
-        Whether there was time to see it, and the shop has said it; False is censored.
-    spend
-        Money spent within the horizon: purchases, else the price of the contracts by the day.
+        Shape (rows,): whether there was time to see it, and the shop has said it; False is censored.
     """
 
-    churned: npt.NDArray[np.bool_]
     matured: npt.NDArray[np.bool_]
-    spend: npt.NDArray[np.float64]
+    _churned: npt.NDArray[np.bool_] = field(repr=False)
+    _spend: npt.NDArray[np.float64] = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, churned: npt.NDArray[np.bool_], spend: npt.NDArray[np.float64], matured: npt.NDArray[np.bool_]
+    ) -> Labels:
+        """The labels of what was found; what was found of censored rows is not kept."""
+        return cls(matured, churned & matured, np.where(matured, spend, np.nan))
+
+    def __len__(self) -> int:
+        return len(self.matured)
+
+    def __getitem__(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> Labels:
+        return Labels(self.matured[rows], self._churned[rows], self._spend[rows])
+
+    @property
+    def churned(self) -> npt.NDArray[np.bool_]:
+        """Whether each customer left, shape (rows,); ValueError where one of the rows is censored."""
+        self._require_matured()
+        return self._churned
+
+    @property
+    def spend(self) -> npt.NDArray[np.float64]:
+        """Money spent within the horizon, shape (rows,): purchases, else the price of the contracts by the day.
+
+        ValueError where one of the rows is censored.
+        """
+        self._require_matured()
+        return self._spend
+
+    def _require_matured(self) -> None:
+        if not self.matured.all():
+            censored = int((~self.matured).sum())
+            raise ValueError(f"{censored} of {len(self)} labels are censored; take the matured ones: labels[rows]")
 
 
 def is_matured(cutoff: date, label_days: int, known_until: date) -> bool:
@@ -53,7 +88,8 @@ def churn_labels(checked: CheckedTables, vectors: pa.Table, definition: ChurnDef
     Raises
     ------
     Refusal
-        HF207 where the shop has no table that tells who churned by this definition.
+        HF207 where the shop has no table that tells who churned by this definition; HF104 for kinds of event that it
+        never had.
     """
     require_told(checked, definition)
     rows = vectors.select(["cutoff", "customer_id"])
@@ -64,16 +100,38 @@ def churn_labels(checked: CheckedTables, vectors: pa.Table, definition: ChurnDef
         connection.register("asked", rows)
         if definition.kind == "silence":
             found = connection.sql(_purchases_within(checked, definition.horizon_days)).fetchnumpy()
-            return Labels(np.asarray(found["days"] == 0), matured, np.asarray(found["spend"], float))
+            return Labels.of(np.asarray(found["days"] == 0), np.asarray(found["spend"], float), matured)
         spend = _spend(connection, checked, definition.horizon_days)
         if definition.kind == "contract":
-            return Labels(_contract_ended(connection, checked, definition) == 1, matured, spend)
+            return Labels.of(_contract_ended(connection, checked, definition) == 1, spend, matured)
+        if definition.kind == "event":
+            did = _event_happened(connection, checked, definition)
+            return Labels.of(did if definition.event == "does" else ~did, spend, matured)
         said = _given(connection, checked)
-        return Labels(said == 1, ~np.isnan(said), spend)
+        return Labels.of(said == 1, spend, ~np.isnan(said))
+
+
+def write_labels(file: Path, vectors: pa.Table, eligible: npt.NDArray[np.bool_], labels: Labels) -> int:
+    """Write the labels of the eligible rows as Parquet, whole or not at all; the number of rows.
+
+    The columns are `cutoff` (a date), `customer_id`, `churned` and `spend`, which are null while censored.
+    """
+    rows = np.flatnonzero(eligible)
+    known = np.flatnonzero(labels.matured[rows])
+    churned, spend = np.full(len(rows), None, object), np.full(len(rows), None, object)
+    churned[known], spend[known] = labels[rows[known]].churned, labels[rows[known]].spend
+    table = pa.table({
+        "cutoff": vectors.column("cutoff").take(rows).cast(pa.int32()).cast(pa.date32()),
+        "customer_id": vectors.column("customer_id").take(rows),
+        "churned": pa.array(churned, pa.bool_()), "spend": pa.array(spend, pa.float64()),
+    })  # fmt: skip
+    with written_whole(file) as beside:
+        pq.write_table(table, beside, compression="zstd")
+    return table.num_rows
 
 
 def require_told(checked: CheckedTables, definition: ChurnDefinition) -> None:
-    """Refuse (HF207) a definition of which the shop's tables tell nothing."""
+    """Refuse (HF207, HF104) a definition of which the shop's tables tell nothing."""
     table, column = TOLD_BY[definition.kind]
     others = " or ".join(f"{kind} ({of})" for kind, (of, _) in TOLD_BY.items() if kind != definition.kind)
     have = checked.columns.get(table)
@@ -83,6 +141,35 @@ def require_told(checked: CheckedTables, definition: ChurnDefinition) -> None:
             "HF207", f"Who churned by {definition.kind} is told from {table}, and shop.toml does not map {lacking}.",
             f"Add {lacking}, or set churn.definition in study.toml to {others}.",
         )  # fmt: skip
+    if definition.kind == "event":
+        _require_kinds(checked, definition.event_kinds)
+
+
+def _require_kinds(checked: CheckedTables, kinds: Sequence[str]) -> None:
+    """Refuse (HF104) kinds of event that the table never holds: a slip of the pen would make everyone stay."""
+    with connect() as connection:
+        found = connection.sql(
+            f"select distinct kind from {checked.rows('interactions')} where kind is not null"
+        ).fetchall()
+    held = {kind for (kind,) in found}
+    for kind in kinds:
+        if kind not in held:
+            raise Refusal("HF104", f"study.toml: churn.event_kinds names {kind!r}, and no interaction is of that kind.",
+                          did_you_mean(kind, held))  # fmt: skip
+
+
+def _event_happened(
+    connection: duckdb.DuckDBPyConnection, checked: CheckedTables, definition: ChurnDefinition
+) -> npt.NDArray[np.bool_]:
+    """Whether an interaction of the definition's kinds lies within the horizon."""
+    found = connection.execute(
+        "select a.row, count(i.day) > 0 as happened from asked as a"
+        f" left join (select customer_id, day from {checked.rows('interactions')} where list_contains(?, kind)) as i"
+        " on i.customer_id = a.customer_id and i.day >= a.cutoff"
+        f" and i.day < a.cutoff + {int(definition.horizon_days)} group by a.row order by a.row",
+        [list(definition.event_kinds)],
+    ).fetchnumpy()
+    return np.asarray(found["happened"], bool)
 
 
 def _purchases_within(checked: CheckedTables, horizon_days: int) -> str:

@@ -75,7 +75,7 @@ def find_leaks(
     references = fit_vector_references(
         checked, tried[0], study.vectors.memory_days, study.fit.seed, study.vectors.threads
     )
-    catalog = catalog or catalog_of(shop, checked, references)
+    catalog = catalog or study.churn.meant.in_catalog(catalog_of(shop, checked, references))
     steps = len(tried) * len(KINDS) + _AFTER
     seconds: dict[str, float] = {}
     proof = prove(checked, catalog, tried, study.vectors.memory_days, references, customers, lambda: tell(1, steps))
@@ -147,7 +147,7 @@ def _of_features(
     table = vectors(checked, catalog, latest, study.vectors.memory_days, store, study.vectors.threads)
     asked = population(checked, study, latest)
     rows = np.flatnonzero(asked.eligible & asked.labels.matured)
-    churned, cutoff = asked.labels.churned[rows], table.column("cutoff").to_numpy()[rows]
+    churned, cutoff = asked.labels[rows].churned, table.column("cutoff").to_numpy()[rows]
     X = encode(table, catalog.names, fit_categories(catalog, table))[rows]
     at_last = cutoff == day_number(latest[-1])
     found = [

@@ -101,17 +101,24 @@ def labels_of(
     labels = churn_labels(checked, asked, definition)
     held = _known_before(run.cutoff, checked, definition) - opted_out(checked)
     known = np.array([customer in held for customer in customer_ids], bool)
-    return labels.churned, known & labels.matured
+    known &= labels.matured
+    churned = np.zeros(len(known), bool)
+    churned[known] = labels[known].churned
+    return churned, known
 
 
 def _known_before(cutoff: date, checked: CheckedTables, definition: ChurnDefinition) -> frozenset[str]:
-    """Of whom the table that tells the label holds something from before the cut-off."""
+    """Of whom the tables that tell eligibility or label hold something from before the cut-off."""
     table, _ = TOLD_BY[definition.kind]
-    day = {"transactions": "day", "subscriptions": "started_day"}.get(table, "0")
+    days = {"transactions": "day", "interactions": "day", "subscriptions": "started_day"}
+    # whom a question about events is about may have bought or hold a contract instead
+    held = [name for name in days if name in checked.columns] if definition.kind == "event" else [table]
+    queries = [
+        f"select customer_id from {checked.rows(name)} where {days.get(name, '0')} < {day_number(cutoff)}"
+        for name in held
+    ]
     with connect() as connection:
-        found = connection.sql(
-            f"select distinct customer_id from {checked.rows(table)} where {day} < {day_number(cutoff)}"
-        ).fetchall()
+        found = connection.sql(" union ".join(queries)).fetchall()
     return frozenset(customer for (customer,) in found)
 
 

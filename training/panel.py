@@ -161,7 +161,7 @@ def build_panel(
             f" cut-off; training needs"
             f" {minimums.customers}.", "Bring more history or lower minimums.customers in study.toml.",
         )  # fmt: skip
-    churners = int(labels.churned[last].sum())
+    churners = int(labels[last].churned.sum())
     for count, who in ((churners, "churned"), (len(last) - churners, "stayed")):
         if count < minimums.churners:
             raise Refusal(
@@ -169,7 +169,7 @@ def build_panel(
                 f" {minimums.churners}.",
                 "Change churn.horizon_days or the rest of [churn], or lower minimums.churners in study.toml.",
             )  # fmt: skip
-    taken = vectors.take(kept)
+    taken, known = vectors.take(kept), labels[kept]
     ids = np.array(taken.column("customer_id").to_pylist(), object)
     fold = np.zeros(len(kept), np.int32) if in_time else folds(X[kept], ids, seed)
-    return Panel(taken, X[kept], labels.churned[kept], labels.spend[kept], cutoff[kept], ids, fold)
+    return Panel(taken, X[kept], known.churned, known.spend, cutoff[kept], ids, fold)

@@ -7,6 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from features.store import written_whole
+
 _PAGES = Path(__file__).parent / "pages"
 
 
@@ -20,3 +22,10 @@ def rendered(template: str, **content: Any) -> str:
         lstrip_blocks=True,
     )
     return pages.get_template(template).render(**content)
+
+
+def write_page(path: Path, template: str, **content: Any) -> None:
+    """Write such a page; what was there goes on until the new one is whole."""
+    text = rendered(template, **content)
+    with written_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")

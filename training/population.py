@@ -67,7 +67,7 @@ class Population:
         for cutoff in self.cutoffs:
             rows = self.at(cutoff)
             known = rows & self.labels.matured
-            churned = int(self.labels.churned[known].sum()) if known.any() or not rows.any() else None
+            churned = int(self.labels[known].churned.sum()) if known.any() or not rows.any() else None
             found.append(CutoffCount(cutoff, int((known if known.any() else rows).sum()), churned))
         return tuple(found)
 
@@ -75,7 +75,7 @@ class Population:
 def population(checked: CheckedTables, study: Study, cutoffs: Sequence[date]) -> Population:
     """Who is eligible at each cut-off, and their labels; only what eligibility rests on is computed."""
     definition = study.churn.meant
-    every = CATALOG.available(checked.columns, {}, checked.given).learnable
+    every = definition.in_catalog(CATALOG.available(checked.columns, checked.attributes, checked.given).learnable)
     own = [name for name in every.names if name.startswith(GIVEN)] if definition.kind == "given" else []
     catalog = every.naming(name for name in (*definition.rests_on, _ALSO, *own) if name in every.names)
     table = vectors(checked, catalog, cutoffs, study.vectors.memory_days)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from features.settings import Settings, read_toml
-from models.definition import ChurnDefinition, Kind
+from models.definition import ChurnDefinition, Event, Kind
 
 
 class ChurnSettings(Settings):
@@ -20,14 +20,27 @@ class ChurnSettings(Settings):
     horizon_days: int = Field(28, ge=1, le=730)
     active_within_days: int = Field(91, ge=1, le=1095)
     grace_days: int = Field(14, ge=0, le=365)
+    event_kinds: tuple[Annotated[str, Field(pattern=r"^\w[\w ./-]{0,59}$")], ...] = ()
+    event: Event = "does"
+    exclude: dict[str, Annotated[tuple[str | int, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _events_are_named(self) -> ChurnSettings:
+        if self.definition == "event" and not self.event_kinds:
+            raise ValueError('event_kinds says which kinds of interactions are meant, like ["cancel_request"]')
+        return self
 
     @property
     def meant(self) -> ChurnDefinition:
-        """The definition with what belongs to it: the grace to `contract`, the active window to `silence`."""
+        """The definition with what belongs to it: the grace to `contract`, the active window to `silence` and `event`."""
+        of_events = self.definition == "event"
         return ChurnDefinition(
             self.definition, self.horizon_days,
-            active_within_days=self.active_within_days if self.definition == "silence" else 0,
+            active_within_days=self.active_within_days if of_events or self.definition == "silence" else 0,
             grace_days=self.grace_days if self.definition == "contract" else 0,
+            event_kinds=tuple(sorted(set(self.event_kinds))) if of_events else (),
+            event=self.event if of_events else "does",
+            exclude=tuple(sorted(self.exclude.items())),
         )  # fmt: skip
 
 

@@ -241,11 +241,12 @@ def _sleepers(checked: CheckedTables, study: Study, found: Population) -> Iterat
     if not early:
         return
     cutoff = early[0]
-    rows = found.at(cutoff) & found.labels.churned
-    count = int(rows.sum())
+    rows = np.flatnonzero(found.at(cutoff) & found.labels.matured)
+    rows = rows[found.labels[rows].churned]
+    count = len(rows)
     if count < 20:
         return
-    customers = [found.vectors.column("customer_id")[int(row)].as_py() for row in np.flatnonzero(rows)]
+    customers = [found.vectors.column("customer_id")[int(row)].as_py() for row in rows]
     back = came_back(checked, cutoff, horizon, customers)
     share = back / count
     odd = share > 0.5

@@ -77,7 +77,7 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
     planned = plan(checked, study)
     with watch.step("references"):
         references = fit_vector_references(checked, planned.first_judged, memory_days, study.fit.seed, threads)
-    catalog = catalog_of(shop, checked, references).learnable
+    catalog = study.churn.meant.in_catalog(catalog_of(shop, checked, references)).learnable
     value = value_column(catalog, study)
     with watch.step("vectors"):
         table = vectors(checked, catalog, planned.cutoffs, memory_days, store, threads, references)
