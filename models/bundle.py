@@ -2,6 +2,7 @@
 
     bundle/  bundle.json   definition, catalog, categories, references, segments, relationship, value, golden rows
              model.txt     the calibrated LightGBM model
+             value.txt     the LightGBM model of expected spend; absent where another is used
              vector_references.json   what the vectors need to know of others; absent where they need nothing
              card.json     how it was judged
              sums.json     SHA-256 of the other files, checked before anything is parsed
@@ -35,12 +36,14 @@ from models.churn import ChurnModel
 from models.definition import ChurnDefinition
 from models.habits import ValueColumn
 from models.lifetime import LifetimeModel
+from models.next_purchase import NextPurchase
 from models.relationship import Relationship
 from models.segments import Segmenter
 
-FORMAT = 3
+FORMAT = 4
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
+_VALUE = "value.txt"
 Floats = npt.NDArray[np.float64]
 
 
@@ -91,6 +94,7 @@ class Bundle:
     relationship: Relationship
     lifetime: LifetimeModel
     references: References
+    next_purchase: NextPurchase | None = None
     value: ValueColumn = field(default_factory=ValueColumn)
     vector_references: VectorReferences | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
@@ -120,6 +124,7 @@ class Bundle:
             "segmenter": self.segmenter.as_dict(),
             "relationship": self.relationship.as_dict(),
             "lifetime": self.lifetime.as_dict(),
+            "next_purchase": self.next_purchase.as_dict() if self.next_purchase else None,
             "value": asdict(self.value),
             "references": asdict(self.references),
             "golden": self._golden(),
@@ -127,6 +132,9 @@ class Bundle:
         (folder / "bundle.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (folder / "card.json").write_text(json.dumps(self.card, indent=1, default=str), encoding="utf-8")
         names = [*_FILES]
+        if self.lifetime.spend.text:
+            names.append(_VALUE)
+            (folder / _VALUE).write_bytes(self.lifetime.spend.text.encode())
         if self.vector_references:
             names.append(_VECTOR_REFERENCES)
             content = self.vector_references.as_dict()
@@ -165,7 +173,8 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
                 "Update Holdfast.",
             )  # fmt: skip
-        return _verified(folder, content, others, card, bundle_id)
+        value_text = (folder / _VALUE).read_bytes().decode() if _VALUE in sums else ""
+        return _verified(folder, content, others, value_text, card, bundle_id)
     except KeyError as error:
         raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -173,8 +182,9 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
 
 
 def _verified(
-    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, card: Mapping[str, Any], bundle_id: str
-) -> Bundle:
+    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, value_text: str, card: Mapping[str, Any],
+    bundle_id: str,
+) -> Bundle:  # fmt: skip
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition(**content["definition"]),
@@ -188,7 +198,8 @@ def _verified(
         ),
         segmenter=Segmenter.from_dict(content["segmenter"]),
         relationship=Relationship.from_dict(content["relationship"]),
-        lifetime=LifetimeModel(**content["lifetime"]),
+        lifetime=LifetimeModel.from_dict(content["lifetime"], value_text),
+        next_purchase=NextPurchase.from_dict(content["next_purchase"]) if content.get("next_purchase") else None,
         value=ValueColumn(**content.get("value", {})),
         references=References(
             content["references"]["typical"],

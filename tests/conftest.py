@@ -79,6 +79,7 @@ def study() -> Study:
             "cutoffs": {"judged": 2},
             "fit": {"trees": 60, "learning_rate": 0.1, "min_customers_in_leaf": 20},
             "segments": {"fewest": 3, "most": 4},
+            "value": {"trees": 60},
             "minimums": {"customers": 100, "churners": 5},
         }
     )

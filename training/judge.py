@@ -49,6 +49,7 @@ class Judgment:
     grade_because: str
     against_champion: dict[str, Any] | None = None
     is_in_time: bool = True
+    value: dict[str, Any] | None = None
 
     def as_dict(self, bundle_id: str) -> dict[str, Any]:
         last = self.judged[-1]
@@ -67,6 +68,7 @@ class Judgment:
             "grade_because": self.grade_because,
             "against_champion": self.against_champion,
             "in_time": self.is_in_time,
+            "value": self.value,
         }
 
 
@@ -86,7 +88,7 @@ def judge(
     models = {
         name: {
             measure: {
-                **_summary(values.mean(axis=0)), "by_cutoff": [round(float(v), 6) for v in values[:, 0]],
+                **summary_of(values.mean(axis=0)), "by_cutoff": [round(float(v), 6) for v in values[:, 0]],
             }
             for measure, values in of_model.items()
         }
@@ -94,7 +96,7 @@ def judge(
     }  # fmt: skip
     paired = {
         name: {
-            f"{measure}_difference": _summary((means["holdfast"][measure] - means[name][measure]).mean(axis=0))
+            f"{measure}_difference": summary_of((means["holdfast"][measure] - means[name][measure]).mean(axis=0))
             for measure in ("auc", "log_loss")
         }
         for name in baselines
@@ -128,15 +130,15 @@ def _as_one(folds: Sequence[JudgedCutoff]) -> JudgedCutoff:
     )
 
 
-def _draws(judged: Sequence[JudgedCutoff], seed: int) -> Iterator[list[Floats]]:
+def customer_draws(of_cutoffs: Sequence[npt.NDArray[np.object_]], seed: int) -> Iterator[list[Floats]]:
     """Bootstrap weights per cut-off, shape (draws, rows): first one draw of all ones, then blocks of customers drawn.
 
     A customer drawn twice counts twice at every cut-off. Blocks, so that a large shop's draws fit in memory.
     """
-    everyone, where = np.unique(np.concatenate([j.customer_ids for j in judged]), return_inverse=True)
-    ends = np.cumsum([len(j.churned) for j in judged])[:-1]
+    everyone, where = np.unique(np.concatenate(of_cutoffs), return_inverse=True)
+    ends = np.cumsum([len(customers) for customers in of_cutoffs])[:-1]
     random = np.random.default_rng(seed)
-    yield [np.ones((1, len(j.churned))) for j in judged]
+    yield [np.ones((1, len(customers))) for customers in of_cutoffs]
     for size in [_BLOCK] * (DRAWS // _BLOCK):
         counts = random.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)), size=size)
         yield [counts[:, part].astype(float) for part in np.split(where, ends)]
@@ -145,7 +147,7 @@ def _draws(judged: Sequence[JudgedCutoff], seed: int) -> Iterator[list[Floats]]:
 def _measured(judged: Sequence[JudgedCutoff], seed: int) -> dict[str, dict[str, Floats]]:
     """By model and measure, shape (cut-offs, 1 + DRAWS): the measure itself, then its bootstrap draws."""
     blocks: dict[str, dict[str, list[Floats]]] = {n: {m: [] for m in MEASURES} for n in judged[0].probability}
-    for weights in _draws(judged, seed):
+    for weights in customer_draws([j.customer_ids for j in judged], seed):
         for name, of_model in blocks.items():
             for measure, found in of_model.items():
                 found.append(
@@ -159,7 +161,8 @@ def _measured(judged: Sequence[JudgedCutoff], seed: int) -> dict[str, dict[str, 
     return {n: {m: np.concatenate(found, axis=1) for m, found in of.items()} for n, of in blocks.items()}
 
 
-def _summary(values: Floats) -> dict[str, float]:
+def summary_of(values: Floats) -> dict[str, float]:
+    """A measure and its 95 % interval, of shape (1 + draws,): the measure itself, then its draws."""
     low, high = np.nanquantile(values[1:], _LEVELS)
     return {"value": round(float(values[0]), 6), "low": round(float(low), 6), "high": round(float(high), 6)}
 

@@ -72,6 +72,17 @@ def churn_labels(checked: CheckedTables, vectors: pa.Table, definition: ChurnDef
         return Labels(said == 1, ~np.isnan(said), spend)
 
 
+def spend_within(checked: CheckedTables, rows: pa.Table, days: int) -> npt.NDArray[np.float64]:
+    """Money spent in the days after its cut-off by each row of a table of `cutoff` and `customer_id`; shape (rows,).
+
+    Purchases, else the price of the contracts by the day, else 0; only what is known counts.
+    """
+    asked = rows.select(["cutoff", "customer_id"]).append_column("row", pa.array(np.arange(rows.num_rows)))
+    with connect() as connection:
+        connection.register("asked", asked)
+        return _spend(connection, checked, days)
+
+
 def require_told(checked: CheckedTables, definition: ChurnDefinition) -> None:
     """Refuse (HF207) a definition of which the shop's tables tell nothing."""
     table, column = TOLD_BY[definition.kind]
