@@ -2,6 +2,7 @@
 
     bundle/  bundle.json   definition, catalog, categories, references, segments, relationship, value, golden rows
              model.txt     the calibrated LightGBM model
+             value.txt     the LightGBM model of expected spend; absent where another is used
              vector_references.json   what the vectors need to know of others; absent where they need nothing
              interval.txt  how sure each probability is; absent in bundles of older versions
              card.json     how it was judged
@@ -38,14 +39,16 @@ from models.definition import ChurnDefinition
 from models.habits import ValueColumn
 from models.interval import IntervalModel
 from models.lifetime import LifetimeModel
+from models.next_purchase import NextPurchase
 from models.relationship import Relationship
 from models.segments import Segmenter
 
-FORMAT = 3
+FORMAT = 4
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
 _INTERVAL = "interval.txt"
 _CARD_PAGE = "card.html"
+_VALUE = "value.txt"
 Floats = npt.NDArray[np.float64]
 
 
@@ -96,6 +99,7 @@ class Bundle:
     relationship: Relationship
     lifetime: LifetimeModel
     references: References
+    next_purchase: NextPurchase | None = None
     value: ValueColumn = field(default_factory=ValueColumn)
     vector_references: VectorReferences | None = None
     interval: IntervalModel | None = None
@@ -127,6 +131,7 @@ class Bundle:
             "segmenter": self.segmenter.as_dict(),
             "relationship": self.relationship.as_dict(),
             "lifetime": self.lifetime.as_dict(),
+            "next_purchase": self.next_purchase.as_dict() if self.next_purchase else None,
             "value": asdict(self.value),
             "references": asdict(self.references),
             "golden": self._golden(),
@@ -134,6 +139,9 @@ class Bundle:
         (folder / "bundle.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (folder / "card.json").write_text(json.dumps(self.card, indent=1, default=str), encoding="utf-8")
         names = [*_FILES]
+        if self.lifetime.spend.text:
+            names.append(_VALUE)
+            (folder / _VALUE).write_bytes(self.lifetime.spend.text.encode())
         if self.vector_references:
             names.append(_VECTOR_REFERENCES)
             content = self.vector_references.as_dict()
@@ -179,8 +187,8 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
                 "Update Holdfast.",
             )  # fmt: skip
-        interval = (folder / _INTERVAL).read_bytes().decode() if _INTERVAL in sums else None
-        return replace(_verified(folder, content, others, interval, bundle_id), card=card, card_page=page)
+        further = {name: (folder / name).read_bytes().decode() for name in (_INTERVAL, _VALUE) if name in sums}
+        return replace(_verified(folder, content, others, further, bundle_id), card=card, card_page=page)
     except KeyError as error:
         raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -188,7 +196,11 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
 
 
 def _verified(
-    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, interval: str | None, bundle_id: str
+    folder: Path,
+    content: Mapping[str, Any],
+    others: VectorReferences | None,
+    further: Mapping[str, str],
+    bundle_id: str,
 ) -> Bundle:
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
@@ -203,7 +215,8 @@ def _verified(
         ),
         segmenter=Segmenter.from_dict(content["segmenter"]),
         relationship=Relationship.from_dict(content["relationship"]),
-        lifetime=LifetimeModel(**content["lifetime"]),
+        lifetime=LifetimeModel.from_dict(content["lifetime"], further.get(_VALUE, "")),
+        next_purchase=NextPurchase.from_dict(content["next_purchase"]) if content.get("next_purchase") else None,
         value=ValueColumn(**content.get("value", {})),
         references=References(
             content["references"]["typical"],
@@ -213,7 +226,7 @@ def _verified(
             content["references"].get("direction", {}),
         ),
         vector_references=others,
-        interval=IntervalModel(interval, catalog.names) if interval else None,
+        interval=IntervalModel(further[_INTERVAL], catalog.names) if _INTERVAL in further else None,
         id=bundle_id,
     )
     golden = content["golden"]

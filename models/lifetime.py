@@ -1,24 +1,54 @@
 """Customer value: what a customer is expected to spend over a year, and what is lost if they leave now.
 
-What a customer who stays through this period is expected to spend over the year has two parts: by the chance of
-staying it is the lifetime value, by the chance of leaving the value at risk. So the value at risk of a likely leaver,
-above one half, is more than their lifetime value, which already counts on their leaving.
+With p the chance of leaving within the horizon, and those who leave still spending the share `returning` of what those
+who stay spend (some come back), a customer who stays spends m = value / (1 - p (1 - returning)). Leaving costs
+`lost_if_gone` = (1 - returning) m, the value at risk is p times that, and value + value at risk = m. So the value at
+risk of a likely leaver can be more than their value, which already counts on their leaving.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from models.contract_spend import ContractSpend
+from models.purchase_process import PurchaseProcess
+from models.spend import BoostedSpend, SpendModel, UsualSpend, ValueRows
+
 Floats = npt.NDArray[np.float64]
+_LEAST_STAYING = 1e-9  # of 1 - p (1 - returning): nobody leaves for certain
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far spend strays from what is expected, by class of expected spend per period.
+
+    Attributes
+    ----------
+    edges
+        Between the classes, rising, in money per period.
+    low, high
+        By class the 10 % and the 90 % quantile of observed over expected spend.
+    """
+
+    edges: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def around(self, mean: Floats, periods: float) -> tuple[Floats, Floats]:
+        """Low and high of a spend expected over so many periods, shape as given; low <= mean <= high."""
+        which = np.searchsorted(self.edges, mean / periods, side="right")
+        low, high = mean * np.array(self.low)[which], mean * np.array(self.high)[which]
+        return np.minimum(low, mean), np.maximum(high, mean)
 
 
 @dataclass(frozen=True)
 class LifetimeModel:
-    """Expected spend with a constant chance of staying per period (Gupta & Lehmann 2003, eq. 1, finite horizon).
+    """The value over `days`: a spend model, discounted, with its interval.
 
     Attributes
     ----------
@@ -26,58 +56,84 @@ class LifetimeModel:
         The churn horizon, and the horizon of the value.
     yearly_discount
         Rate at which later money counts less.
-    level
-        Spend observed over spend expected from the usual one, fitted.
-    low, high
-        10 % and 90 % quantiles of observed over usual spend (times `level`), over customers who stayed.
+    spend
+        The model that was chosen out of time, refitted.
+    returning
+        What who leaves still spends, over what they would spend if they stayed, in [0, 1].
+    spread
+        Of a customer's spend.
+    total
+        Low and high of the spend of all customers together over what was expected of them.
+    judged_days
+        Days that spread and total were measured over; beyond them spend goes on as the spend model says.
     """
 
     period_days: int
     days: int
     yearly_discount: float
-    level: float
-    low: float
-    high: float
+    spend: SpendModel
+    returning: float = 0.0
+    spread: Spread = Spread((), (1.0,), (1.0,))
+    total: tuple[float, float] = (1.0, 1.0)
+    judged_days: int = 0
 
     def __repr__(self) -> str:
-        return f"<LifetimeModel: {self.days} days in periods of {self.period_days}, level {self.level:.2f}>"
+        return f"<LifetimeModel: {self.days} days in periods of {self.period_days} by {self.spend.kind}>"
 
-    def value(self, usual_spend_per_28d: Floats, churn_probability: Floats) -> tuple[Floats, Floats, Floats]:
-        """Mean, low and high of spend over `days`, in the shop's currency, each of shape (rows,).
+    @property
+    def periods(self) -> int:
+        return max(1, round(self.days / self.period_days))
 
-        Low is what a customer spends who stays as long as nine in ten do and spends at the low quantile; high what one
-        does who stays as long as one in ten does and spends at the high one.
+    def value(self, rows: ValueRows) -> tuple[Floats, Floats, Floats]:
+        """Mean, low and high of spend over `days`, at least 0, in the shop's currency, each of shape (rows,).
+
+        One customer in ten spends less than low, one in ten more than high, as far as the judged days tell.
         """
-        staying = 1 - churn_probability
-        spend = self._per_period(usual_spend_per_28d)
-        mean = spend * self._sum(staying, first=1)
-        low = spend * self.low * self._until(staying, chance=0.9)
-        high = spend * self.high * self._until(staying, chance=0.1)
-        return mean, np.minimum(low, mean), np.maximum(high, mean)
+        discount = (1 + self.yearly_discount) ** (-np.arange(self.periods) * self.period_days / 365)
+        mean = np.maximum(self.spend.by_period(rows, self.periods) @ discount, 0.0)
+        return mean, *self.spread.around(mean, float(discount.sum()))
 
-    def lost_if_gone(self, usual_spend_per_28d: Floats, churn_probability: Floats) -> Floats:
-        """Expected spend over `days` of a customer who stays through this period: what leaving would cost."""
-        return self._per_period(usual_spend_per_28d) * self._sum(1 - churn_probability, first=0)
+    def lost_if_gone(self, value: Floats, churn_probability: Floats) -> Floats:
+        """What leaving would cost: expected spend over `days` of who stays, less that of who leaves; shape (rows,)."""
+        leaves_with = 1 - self.returning
+        return np.asarray(leaves_with * value / np.maximum(1 - churn_probability * leaves_with, _LEAST_STAYING), float)
 
-    def _per_period(self, usual_spend_per_28d: Floats) -> Floats:
-        return np.maximum(np.nan_to_num(usual_spend_per_28d), 0) * (self.period_days / 28) * self.level
-
-    def _sum(self, staying: Floats, first: int) -> Floats:
-        discount = self._discount()
-        periods = np.arange(len(discount))
-        return np.asarray((discount * staying[:, None] ** (periods + first)).sum(axis=1), float)
-
-    def _until(self, staying: Floats, chance: float) -> Floats:
-        """Discounted periods that a customer stays through with at least this chance."""
-        within = np.concatenate([[0.0], np.cumsum(self._discount())])
-        with np.errstate(divide="ignore"):
-            periods = np.log(chance) / np.log(np.clip(staying, 0.0, 1.0))
-        periods = np.where(staying >= 1, len(within) - 1, periods)
-        return np.asarray(within[np.clip(periods, 0, len(within) - 1).astype(int)], float)
-
-    def _discount(self) -> Floats:
-        periods = np.arange(max(1, round(self.days / self.period_days)))
-        return np.asarray((1 + self.yearly_discount) ** (-periods * self.period_days / 365), float)
+    def equity(self, value: float) -> tuple[float, float]:
+        """Low and high of the value of all customers together."""
+        return value * self.total[0], value * self.total[1]
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain data, all but `spend.text`."""
+        return {
+            "period_days": self.period_days, "days": self.days, "yearly_discount": self.yearly_discount,
+            "spend": self.spend.as_dict(), "returning": self.returning, "spread": vars(self.spread) | {},
+            "total": list(self.total), "judged_days": self.judged_days,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any], text: str = "") -> LifetimeModel:
+        """The inverse of `as_dict`; also reads what bundles before format 4 hold, whose spend was the usual one."""
+        if "spend" not in plain:
+            spend: SpendModel = UsualSpend(plain["period_days"], plain["level"])
+            spread = Spread((), (plain["low"],), (plain["high"],))
+            return cls(plain["period_days"], plain["days"], plain["yearly_discount"], spend, spread=spread)
+        spread = Spread(**{name: tuple(values) for name, values in plain["spread"].items()})
+        return cls(
+            plain["period_days"], plain["days"], plain["yearly_discount"], _spend(plain["spend"], text),
+            plain["returning"], spread, (plain["total"][0], plain["total"][1]), plain["judged_days"],
+        )  # fmt: skip
+
+
+def _spend(plain: Mapping[str, Any], text: str) -> SpendModel:
+    content = {name: value for name, value in plain.items() if name != "kind"}
+    match plain["kind"]:
+        case UsualSpend.kind:
+            return UsualSpend(**content)
+        case PurchaseProcess.kind:
+            return PurchaseProcess(**content)
+        case ContractSpend.kind:
+            return ContractSpend.from_dict(content)
+        case BoostedSpend.kind if text:
+            return BoostedSpend(**{**content, "features": tuple(content["features"])}, text=text)
+        case other:
+            raise ValueError(f"there is no spend model {other!r}, or its text is missing")

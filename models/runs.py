@@ -44,6 +44,8 @@ class ScoreRun:
         What the codes in the answers are called: `segments` and `actions` to their texts by language.
     number
         Its key in the ledger, 0 before it is written.
+    straying
+        How far the sum of all values may lie from what is expected (`LifetimeModel.total`).
     summary
         The figures of all its customers (models/summary.py); empty where an older version scored.
     outcome
@@ -60,6 +62,7 @@ class ScoreRun:
     currency: str
     matures_on: date | None = None
     labels: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    straying: tuple[float, float] = field(default=(1.0, 1.0), compare=False, repr=False)
     number: int = field(default=0, compare=False)
     summary: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     outcome: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
@@ -114,12 +117,12 @@ def begun_run(ledger: Ledger, run: ScoreRun) -> Iterator[int]:
         sweep(ledger, run.shop, run.scored_at)
 
 
-def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequence[Entry]]) -> None:
-    """Write the rows of a begun run and make it complete.
+def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequence[Entry]]) -> dict[str, Any]:
+    """Write the rows of a begun run and make it complete; its summary.
 
     Each chunk is a transaction of its own, which holds the ledger for as long as its rows take to be written.
     """
-    summary = Summary()
+    summary = Summary(run.straying)
     for chunk in chunks:
         rows = [_score_row(number, entry) for entry in chunk]
         kept = [_dossier_row(number, entry) for entry in chunk if entry.dossier is not None]
@@ -130,7 +133,8 @@ def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequen
                 connection.execute(sa.insert(dossiers), kept)
         for entry in chunk:
             summary.add(entry.answer)
-    content = json.dumps({**summary.as_dict(), "labels": run.labels}, ensure_ascii=False, allow_nan=False)
+    found = summary.as_dict()
+    content = json.dumps({**found, "labels": run.labels}, ensure_ascii=False, allow_nan=False)
     same = (score_runs.c.shop == run.shop, score_runs.c.cutoff == run.cutoff, score_runs.c.bundle == run.bundle)
     completed = {"state": "complete", "summary": content, "customers": run.customers, "eligible": run.eligible}
     with ledger.writing() as connection:
@@ -143,6 +147,7 @@ def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequen
         )
         connection.execute(sa.update(score_runs).where(score_runs.c.run_id == number).values(**completed))
         ledger.note(connection, "holdfast", "score", run=run.name, customers=run.customers)
+    return found
 
 
 def _give_up(ledger: Ledger, number: int) -> None:

@@ -17,6 +17,7 @@ from models.bundle import Bundle
 from models.decide import Case, Decision
 from models.habits import MARGIN, USUAL, habits
 from models.reasons import Explainer, Reason
+from models.spend import ValueRows
 
 Floats = npt.NDArray[np.float64]
 _WORTH_UNKNOWN = "ordinary"  # the tier to decide by
@@ -26,8 +27,9 @@ _WORTH_UNKNOWN = "ordinary"  # the tier to decide by
 class Scores:
     """Everything scored about some customers at one cut-off, as arrays of shape (rows,) in the vectors' order.
 
-    Customers who are not eligible carry NaN as probability: the churn definition is not about them. `interval` is the
-    low and the high end around it, None where the bundle is of a version that knew none.
+    Customers who are not eligible carry NaN as probability: the churn definition is not about them. As far as their
+    value goes they count as gone. `interval` is the low and the high end around the probability, None where the bundle
+    is of a version that knew none. `next_purchase_days` is NaN where no day can be told.
     """
 
     bundle: Bundle
@@ -42,6 +44,7 @@ class Scores:
     band: npt.NDArray[np.str_]
     lifetime_value: tuple[Floats, Floats, Floats]
     lost_if_gone: Floats
+    next_purchase_days: Floats
     segment: npt.NDArray[np.intp]
     words: dict[str, npt.NDArray[np.str_]]
 
@@ -61,8 +64,9 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         probability[eligible] = bundle.model.probability(X[eligible], threads)
     known = habits(column, bundle.value)
     for_value = np.where(eligible, probability, 1.0)
-    usual = known.get(USUAL, np.zeros(len(ids)))
-    value = bundle.lifetime.value(usual, for_value)
+    usual = np.maximum(np.nan_to_num(known.get(USUAL, np.zeros(len(ids)))), 0)
+    value = bundle.lifetime.value(ValueRows(column, usual, for_value))
+    next_purchase = bundle.next_purchase.days(column) if bundle.next_purchase else np.full(len(ids), np.nan)
     return Scores(
         bundle=bundle,
         cutoff=day_date(vectors.column("cutoff")[0].as_py()),
@@ -75,7 +79,8 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         percentile=bundle.references.percentile(probability),
         band=np.where(eligible, bundle.references.band(for_value), ""),
         lifetime_value=value,
-        lost_if_gone=bundle.lifetime.lost_if_gone(usual, for_value),
+        lost_if_gone=bundle.lifetime.lost_if_gone(value[0], for_value),
+        next_purchase_days=np.where(eligible, next_purchase, np.nan),
         segment=bundle.segmenter.assign(
             X[:, [bundle.model.features.index(name) for name in bundle.segmenter.features]]
         ),
@@ -172,7 +177,7 @@ def answers(
             "band": str(scores.band[i]) if eligible else None,
             "horizon_days": horizon,
             "label_matures_on": matures,
-            "expected_next_purchase": _expected_next_purchase(scores, i) if eligible else None,
+            "expected_next_purchase": _expected_next_purchase(scores, i),
             "lifetime_value": None if scores.opted_out[i] else {
                 "mean": round(float(mean[i]), 2), "low": round(float(low[i]), 2), "high": round(float(high[i]), 2),
                 "days": bundle.lifetime.days,
@@ -206,14 +211,6 @@ def _relationship(scores: Scores, i: int) -> dict[str, Any]:
 
 
 def _expected_next_purchase(scores: Scores, i: int) -> str | None:
-    """The last purchase plus the customer's own mean gap.
-
-    None for a first purchase, which has no gap, for who holds a contract instead, and where that day is no later than
-    the cut-off: who should have bought by now is expected on no day that could be named.
-    """
-    names = scores.bundle.model.features
-    if "mean_gap_days" not in names or "days_since_last_purchase" not in names:
-        return None
-    gap, since = (scores.X[i, names.index(name)] for name in ("mean_gap_days", "days_since_last_purchase"))
-    days = 0 if np.isnan(gap) else round(gap - since)
-    return (scores.cutoff + timedelta(days=days)).isoformat() if days > 0 else None
+    """The day by which half of those in the customer's place have bought; None where no such day can be told."""
+    days = scores.next_purchase_days[i]
+    return None if np.isnan(days) else (scores.cutoff + timedelta(days=max(1, round(float(days))))).isoformat()

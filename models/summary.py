@@ -17,21 +17,32 @@ NO_REASON = "none"
 
 
 class Summary:
-    """Adds up answers (as models/score.py makes them); only eligible customers count.
+    """Adds up answers (as models/score.py makes them); only eligible customers count, but for `equity`.
 
     `as_dict` gives `risk`, the customers in each of RISK_BINS; `total` and, under `by`, for each value of each facet a
     tally: `customers`, `churners` expected (the sum of their probabilities), `value_at_risk`, `lifetime_value`, and
     `cost` and `expected_net_value` of what is to be done, money in the shop's currency. A `reason` is any of the three
-    strongest; under `first_reason` whoever is AT_RISK is counted once, under the strongest or NO_REASON.
+    strongest; under `first_reason` whoever is AT_RISK is counted once, under the strongest or NO_REASON. `equity` is the
+    sum of the lifetime values of all `customers` who have one: `mean`, `low` and `high`.
+
+    Parameters
+    ----------
+    straying
+        Low and high of the equity over its mean (`LifetimeModel.total`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, straying: tuple[float, float] = (1.0, 1.0)) -> None:
+        self._straying = straying
+        self._equity = [0.0, 0.0]  # customers, money
         self._risk = [0] * RISK_BINS
         self._total: dict[str, float] = defaultdict(float)
         self._by: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(float)))
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """Count one customer."""
+        if answer["lifetime_value"]:
+            self._equity[0] += 1
+            self._equity[1] += answer["lifetime_value"]["mean"]
         probability = answer["churn_probability"]
         if probability is None:
             return
@@ -51,7 +62,10 @@ class Summary:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
+        customers, value = self._equity
+        low, high = (value * times for times in self._straying)
         return {
+            "equity": _rounded({"customers": customers, "mean": value, "low": low, "high": high}),
             "risk": list(self._risk),
             "total": _rounded(self._total),
             "by": {

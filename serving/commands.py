@@ -73,13 +73,18 @@ def score(
         f"Scored {scored.run.customers:,} customers as of {day} with {bundle.id}, {scored.run.eligible:,} of them"
         f" eligible; actions cost {scored.spent:,.2f} {settings.currency}. {rows:,} rows in {file}"
     )
+    equity = scored.equity
+    say(
+        f"Customer equity: {equity['customers']:,} customers are expected to spend {equity['mean']:,.2f}"
+        f" {settings.currency} within {equity['days']} days (80 % interval {equity['low']:,.2f} to {equity['high']:,.2f})"
+    )
     for warning in scored.warnings:
         say(f"warning: {shop / 'playbook.toml'}: {warning}")
     answer(
         {
             "run": scored.run.name, "bundle": bundle.id, "cutoff": str(day), "customers": scored.run.customers,
             "eligible": scored.run.eligible, "churn_list": str(file), "actions": scored.actions,
-            "spent": scored.spent, "warnings": scored.warnings, "seconds": seconds,
+            "spent": scored.spent, "equity": equity, "warnings": scored.warnings, "seconds": seconds,
         },
         as_json,
     )  # fmt: skip

@@ -119,6 +119,8 @@ def rhythm(teller: Teller, answer: Mapping[str, Any], dossier: Mapping[str, Any]
         return say.text("No date can be told for the next purchase.")
     spoken = {"since": teller.explainer.spoken(since, "days"), "gap": teller.explainer.spoken(gap, "days")}
     days = round(since - gap)
+    if days < 0:
+        return say.text("No date can be told for the next purchase.")
     if days < 1:
         return say.text("Due about now: last bought %(since)s ago, on average every %(gap)s.", **spoken)
     return say.plural(

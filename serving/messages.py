@@ -296,7 +296,8 @@ class Answer(BaseModel):
     horizon_days: int
     label_matures_on: date
     expected_next_purchase: date | None = Field(
-        description="By the customer's own rhythm; null for a first purchase, and where it is due or overdue at `as_of`"
+        description="The day by which half of those silent for as long, in their own rhythm, had bought again; null"
+        " where fewer ever did"
     )
     lifetime_value: Value | None
     value_at_risk: float

@@ -61,9 +61,10 @@ class RunTold:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the template shows. `reasons` are those of the customers `at_risk`, each under the first of theirs."""
+    """What the template shows. `equity` is empty where an older version scored. `reasons` are those of the customers `at_risk`, each under the first of theirs."""
 
     total: Tally
+    equity: Tally
     churn_rate: float
     risk: Histogram
     at_risk: Tally
@@ -98,6 +99,7 @@ def overview(teller: Teller, runs: Sequence[ScoreRun]) -> Overview | None:
     grade = str(judged.get("grade"))
     return Overview(
         total=total,
+        equity=summary.get("equity", {}),
         churn_rate=total.get("churners", 0.0) / customers if customers else 0.0,
         risk=_risk(teller, summary["risk"]),
         at_risk=_added_up([by.get("band", {}).get(band, {}) for band in AT_RISK]),

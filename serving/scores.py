@@ -42,7 +42,10 @@ class AllScored(Protocol):
 
 @dataclass(frozen=True)
 class Scored:
-    """A finished run, its number in the ledger, where its time went, and what looks odd in the playbook."""
+    """A finished run, its number in the ledger, where its time went, and what looks odd in the playbook.
+
+    `equity` is the value of all customers: `customers`, `mean`, `low`, `high`, `days`.
+    """
 
     run: ScoreRun
     number: int
@@ -51,6 +54,7 @@ class Scored:
     refused: Counter[str] = field(default_factory=Counter)
     spent: float = 0.0
     warnings: Sequence[str] = ()
+    equity: Mapping[str, float] = field(default_factory=dict)
 
 
 def score_shop(
@@ -67,7 +71,7 @@ def score_shop(
     watch = Stopwatch()
     begun = ScoreRun(
         shop.name, bundle.id, cutoff, scored_at, 0, 0, shop.language, shop.currency,
-        cutoff + timedelta(days=bundle.definition.label_days), _labels(bundle, playbook),
+        cutoff + timedelta(days=bundle.definition.label_days), _labels(bundle, playbook), bundle.lifetime.total,
     )  # fmt: skip
     if checked.engine == "spark":
         spark_session()  # where it does not start, that is told before a run is begun
@@ -80,11 +84,14 @@ def score_shop(
             names, timelines = customer_names(checked), Timelines(checked, cutoff)
         with watch.step("ledger"), closing(timelines):
             blocks = scored.blocks(decisions)
-            fill_run(ledger, run, number, _entries(blocks, every, decisions, playbook, names, timelines, tell))
+            summary = fill_run(
+                ledger, run, number, _entries(blocks, every, decisions, playbook, names, timelines, tell)
+            )
     counts = Counter(decision.action for decision in decisions if decision.action != "no_action")
     refused = Counter(decision.why_not for decision in decisions if decision.action == "no_action")
     spent = round(sum(decision.cost for decision in decisions), 2)
-    return Scored(run, number, watch, dict(counts), refused, spent, doubts(playbook, shop.currency, every))
+    return Scored(run, number, watch, dict(counts), refused, spent, doubts(playbook, shop.currency, every),
+                  {**summary["equity"], "days": bundle.lifetime.days})  # fmt: skip
 
 
 @contextmanager

@@ -74,8 +74,9 @@ FIELDS: Mapping[str, Word] = {
     "value_at_risk": (
         N_("Value at risk"),
         N_(
-            "Churn risk times what a customer who stays would spend over a year: what is lost if they go. Above a risk"
-            " of one half it is more than the lifetime value, which already counts on their leaving."
+            "Churn risk times what is lost if the customer goes: what one who stays would spend over a year, less what"
+            " one who leaves spends all the same. Of a likely leaver it is more than the lifetime value, which already"
+            " counts on their leaving."
         ),
     ),
     "lifetime_value": (N_("Lifetime value"), N_("What the customer is expected to spend over a year.")),

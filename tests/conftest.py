@@ -81,6 +81,7 @@ def study() -> Study:
             "tune": {"trials": 0},
             "segments": {"fewest": 3, "most": 4},
             "judge": {"reason_refits": 2},
+            "value": {"trees": 60},
             "minimums": {"customers": 100, "churners": 5},
         }
     )

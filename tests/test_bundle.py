@@ -27,10 +27,11 @@ def test_a_loaded_bundle_answers_as_the_one_written(trained: Trained, bundle_fol
     assert trained.bundle.segmenter == loaded.segmenter
     assert trained.bundle.relationship == loaded.relationship
     assert trained.bundle.lifetime == loaded.lifetime
+    assert trained.bundle.next_purchase == loaded.next_purchase
     assert trained.bundle.references == loaded.references
 
 
-def test_nothing_in_a_bundle_is_pickled(bundle_folder: Path) -> None:
+def test_nothing_in_a_bundle_is_pickled(trained: Trained, bundle_folder: Path) -> None:
     files = {
         "bundle.json",
         "card.html",
@@ -40,6 +41,7 @@ def test_nothing_in_a_bundle_is_pickled(bundle_folder: Path) -> None:
         "sums.json",
         "vector_references.json",
     }
+    files |= {"value.txt"} if trained.bundle.lifetime.spend.text else set()
     assert files == {f.name for f in bundle_folder.iterdir()}
     for file in bundle_folder.iterdir():
         file.read_text(encoding="utf-8")
@@ -56,6 +58,8 @@ def test_an_old_bundle_still_loads() -> None:
     bundle = load_bundle(OLD, "churn/1")
 
     assert (bundle.definition.kind, bundle.definition.horizon_days) == ("silence", 28)
+    assert ("usual_spend", 0.0) == (bundle.lifetime.spend.kind, bundle.lifetime.returning)
+    assert bundle.next_purchase is None
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "card.html", "card.json", "model.txt"])
@@ -71,7 +75,7 @@ def test_a_bundle_of_a_newer_format_is_refused(bundle_folder: Path, tmp_path: Pa
     copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
     resealed(copy, lambda content: content | {"format": 99})
 
-    with pytest.raises(Refusal, match="HF403 .* has format 99; this Holdfast reads up to 3. Update Holdfast"):
+    with pytest.raises(Refusal, match="HF403 .* has format 99; this Holdfast reads up to 4. Update Holdfast"):
         load_bundle(copy)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +15,10 @@ from features.consent import opted_out
 from models import relationship
 from models.decide import decide
 from models.ledger import utc_now
+from models.next_purchase import NEEDS, NextPurchase, SilenceCurve
 from models.playbook import Playbook
-from models.reasons import Explainer
-from models.score import answers, cases, explain, score
+from models.reasons import Explainer, Reason
+from models.score import Scores, answers, cases, explain, score
 from training.train import Trained
 
 NO_ACTIONS = Playbook.model_validate(
@@ -58,6 +61,7 @@ def test_a_customer_scored_alone_is_the_one_scored_among_all(trained: Trained, l
         alone = score(trained.bundle, last.slice(i, 1))
         assert alone.churn_probability[0] == together.churn_probability[i]
         assert alone.percentile[0] == together.percentile[i]
+        assert [part[0] for part in alone.lifetime_value] == [part[i] for part in together.lifetime_value]
         assert {k: v[0] for k, v in alone.words.items()} == {k: v[i] for k, v in together.words.items()}
 
 
@@ -78,48 +82,58 @@ def test_whoever_opted_out_is_neither_learned_from_nor_profiled(trained: Trained
     assert ("opted_out", []) == (first["decision"]["why_not"], first["reasons"])
 
 
-def test_the_next_purchase_is_expected_by_the_customers_own_rhythm_or_on_no_day(trained: Trained, last) -> None:
-    """Every 7 days, last seen 2.6 days ago: in 4; seen 7 or 30 days ago it should have come; a first one has no rhythm."""
-    rows = last.slice(0, 4)
-    gaps, since = [7.0, 7.0, 7.0, None], [2.6, 7.0, 30.0, 3.0]
-    for name, values in (("mean_gap_days", gaps), ("days_since_last_purchase", since)):
+def test_the_next_purchase_is_the_day_by_which_half_of_those_alike_have_bought(trained: Trained, last) -> None:
+    """By hand: of those with many purchases half have bought after one gap, a quarter are silent after two."""
+    rows = last.slice(0, 5)
+    visits, gaps, since = [9.0, 9.0, 9.0, 2.0, None], [8.0, 8.0, 8.0, 8.0, None], [1.0, 9.0, 33.0, 1.0, None]
+    for name, values in zip(NEEDS, (visits, since, gaps), strict=True):
         rows = rows.set_column(rows.column_names.index(name), name, [pa.array(values, pa.float64())])
-    scores = score(trained.bundle, rows)
-    decisions = decide(NO_ACTIONS, cases(scores, [()] * 4))
-    found = [a["expected_next_purchase"] for a in answers(scores, [()] * 4, 0.0, decisions, utc_now(), "en")]
+    often, never = SilenceCurve((1.0, 2.0, 3.0, 4.0), (0.5, 0.25, 0.125, 0.0625)), SilenceCurve((), ())
+    bundle = replace(trained.bundle, next_purchase=NextPurchase(3, never, never, often))
+    scores = score(bundle, rows)
+    found = [a["expected_next_purchase"] for a in told(scores)]
 
-    assert [(scores.cutoff + timedelta(days=4)).isoformat(), None, None, None] == found
+    coming, overdue = scores.cutoff + timedelta(days=7), scores.cutoff + timedelta(days=7)
+    assert [coming.isoformat(), overdue.isoformat(), None, None, None] == found
+
+
+def told(scores: Scores) -> list[dict[str, Any]]:
+    nothing: list[tuple[Reason, ...]] = [()] * len(scores)
+    return answers(scores, nothing, 0.0, decide(NO_ACTIONS, cases(scores, nothing)), utc_now(), "en")
 
 
 def test_no_day_that_is_expected_is_past(trained: Trained, last) -> None:
-    scores = score(trained.bundle, last)
-    nothing = [()] * len(scores)
-    found = answers(scores, nothing, 0.0, decide(NO_ACTIONS, cases(scores, nothing)), utc_now(), "en")
+    found = told(score(trained.bundle, last))
     days = [one["expected_next_purchase"] for one in found]
 
     assert all(day is None or day > one["as_of"] for day, one in zip(days, found, strict=True))
-    assert 0.2 < np.mean([day is None for day in days]) < 0.9
+    assert all(one["eligible"] or day is None for day, one in zip(days, found, strict=True))
+    assert 0 < np.mean([day is None for day in days]) < 0.5
 
 
-def test_lifetime_value_and_value_at_risk_are_the_two_parts_of_one_spend(trained: Trained, last) -> None:
-    """By the chance of staying and by that of leaving: so a likely leaver has more at risk than their lifetime value."""
+def test_lifetime_value_and_value_at_risk_are_the_two_parts_of_what_one_who_stays_would_spend(
+    trained: Trained, last
+) -> None:
     scores = score(trained.bundle, last)
     who = scores.eligible
-    value, stays = scores.lifetime_value[0][who], scores.lost_if_gone[who]
-    at_risk = scores.churn_probability[who] * stays
+    value, chance = scores.lifetime_value[0][who], scores.churn_probability[who]
+    at_risk, returning = chance * scores.lost_if_gone[who], trained.bundle.lifetime.returning
 
-    assert np.allclose(value + at_risk, stays)
-    more = at_risk > value
-    assert (more == (scores.churn_probability[who] > 0.5))[stays > 0].all()
-    assert more.any()
+    assert np.allclose(value + at_risk, scores.lost_if_gone[who] / (1 - returning))
+    assert ((at_risk > value) == (chance * (1 - returning) > 0.5))[value > 0].all()
+    assert (at_risk >= 0).all()
+    assert (at_risk > 0).any()
+
+
+def test_a_value_is_at_least_0_and_lies_in_its_interval(trained: Trained, last) -> None:
+    mean, low, high = score(trained.bundle, last).lifetime_value
+
+    assert (low >= 0).all()
+    assert (low <= mean).all()
+    assert (mean <= high).all()
+    assert (high > low).any()
 
 
 def test_what_the_law_protects_is_not_learned_from(trained: Trained) -> None:
     assert "attribute_region" in trained.bundle.catalog.names
     assert "attribute_age" not in trained.bundle.catalog.names
-
-
-def test_the_interval_of_a_value_holds_its_mean_and_says_something(trained: Trained) -> None:
-    lifetime = trained.bundle.lifetime
-
-    assert 0 < lifetime.low < 1 < lifetime.high

@@ -50,7 +50,23 @@ def test_two_customers_by_hand() -> None:
 
 
 def test_who_is_not_eligible_does_not_count() -> None:
-    assert {"risk": [0] * RISK_BINS, "total": {}, "by": {}} == summary(GONE, GONE) == summary()
+    nobody = {"risk": [0] * RISK_BINS, "total": {}, "by": {}}
+
+    assert nobody == without_equity(summary(GONE, GONE)) == without_equity(summary())
+
+
+def without_equity(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in found.items() if name != "equity"}
+
+
+def test_equity_is_the_sum_of_the_values_of_all_who_have_one() -> None:
+    """Eligible or not; only whoever opted out has none. Its interval is in proportion."""
+    made = Summary(straying=(0.9, 1.2))
+    for one in (answer("a", lifetime_value={"mean": 100.0}), answer("gone", None, lifetime_value={"mean": 20.0})):
+        made.add(one)
+    made.add(answer("out", None, lifetime_value=None))
+
+    assert {"customers": 2, "mean": 120.0, "low": 108.0, "high": 144.0} == made.as_dict()["equity"]
 
 
 def test_only_the_three_strongest_that_raise_the_risk_are_reasons() -> None:

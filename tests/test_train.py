@@ -122,17 +122,6 @@ def test_bands_multiply_odds_so_that_they_stay_within_reach(trained: Trained) ->
     assert odds[1] / odds[0] == pytest.approx(Study().bands.high_from)
 
 
-def test_value_falls_as_the_risk_rises_and_lies_in_its_interval(trained: Trained) -> None:
-    spend, risk = np.full(20, 100.0), np.linspace(0, 1, 20)
-    mean, low, high = trained.bundle.lifetime.value(spend, risk)
-
-    assert (np.diff(mean) < 0).all()
-    assert (low <= mean).all()
-    assert (mean <= high).all()
-    assert mean[-1] == 0
-    assert (trained.bundle.lifetime.lost_if_gone(spend, risk) >= mean).all()
-
-
 UNTIL = date(2024, 1, 20)  # of the example shop's 420 days from 2023-01-01 the last 35 are still to come
 
 

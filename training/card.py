@@ -69,9 +69,20 @@ def model_card(
             ),
             "Effects of actions are assumptions of the playbook until control groups have measured them.",
             "Attributes of the customers table are taken as they are now, not as they were at the cut-off.",
-            "Lifetime value assumes a constant chance of staying; it is a first estimate.",
+            *_limits_of_value(judgment),
         ],
     }
+
+
+def _limits_of_value(judgment: Judgment) -> list[str]:
+    if judgment.value is None:
+        return ["Lifetime value assumes a constant chance of staying; what is spent was not at hand to judge it by."]
+    days = judgment.value["days"]
+    return [
+        f"Lifetime value was judged over {days} days; beyond them spend is taken to go on as it did, and its interval to"
+        " stay in proportion. Growth is not carried on, a changed season or assortment not foreseen.",
+        "Lifetime value is spend, not margin.",
+    ]
 
 
 def _all(planned: Plan) -> str:

@@ -17,7 +17,7 @@ from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store, written_whole
 from training.gates import gates
-from training.spoken import SPOKEN
+from training.spoken import SPOKEN, VALUED_BY
 from training.study import read_study
 
 app = typer.Typer()
@@ -201,6 +201,22 @@ def show_judgment(found: dict[str, Any]) -> None:
         say(f"AUC above {SPOKEN.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
     show_worth(found)
     say(f"Grade {found['grade']}: {found['grade_because']}")
+    show_value(found.get("value"))
+
+
+def show_value(found: Mapping[str, Any] | None) -> None:
+    """How customer value was judged, as people read it; nothing where it was not."""
+    if not found:
+        return
+    measures = ("rmse", "mae", "deviance", "correlation", "gini", "total_ratio")
+    rows = [
+        (VALUED_BY[model], *(f"{of[m]['value']:,.3f} [{of[m]['low']:,.3f}, {of[m]['high']:,.3f}]" for m in measures))
+        for model, of in found["models"].items()
+    ]
+    title = f"Spend within {found['days']} days of {', '.join(found['cutoffs'])}: mean [95 % interval]"
+    show_table(title, ("value by", *(m.replace("_", " ") for m in measures)), rows)
+    within = found["coverage"].get("within")
+    say(found["because"] + (f" The 80 % interval held {within:.0%} of them." if within is not None else ""))
 
 
 def show_worth(found: Mapping[str, Any]) -> None:

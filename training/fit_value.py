@@ -1,8 +1,6 @@
-"""Fitting the value of customers, and the edges that the relationship words and risk bands need."""
+"""Which column is the value of customers, and the edges that the relationship words and risk bands need."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +10,6 @@ from features.refusal import Refusal, did_you_mean
 from models.bundle import References
 from models.churn import ChurnModel
 from models.habits import USUAL, ValueColumn, habits
-from models.lifetime import LifetimeModel
 from models.relationship import Relationship, RelationshipRules, worth
 from training.judge import JudgedCutoff
 from training.study import Study
@@ -42,33 +39,6 @@ def value_column(catalog: Catalog, study: Study) -> ValueColumn:
         return ValueColumn(study.value.column, study.value.column_days)
     known = (ValueColumn(), ValueColumn(_PRICE, 30))
     return next((column for column in known if column.name in numbers), ValueColumn(""))
-
-
-def fit_lifetime(
-    judged: Sequence[JudgedCutoff], names: tuple[str, ...], value: ValueColumn, study: Study
-) -> LifetimeModel:
-    """The level of what customers spent over what their usual spend promised, and its spread among who stayed.
-
-    A customer's judged horizons are added up: that keeps what is lasting about them and lets some of the chance cancel.
-    """
-    usual = np.concatenate([_usual(j, names, value) for j in judged]) * (study.churn.horizon_days / 28)
-    staying = 1 - np.concatenate([j.probability["holdfast"] for j in judged])
-    spent = np.concatenate([j.spend for j in judged])
-    promised = float((usual * staying).sum())
-    level = float(spent.sum()) / promised if promised > 0 and spent.sum() > 0 else 1.0
-    stayed = (np.concatenate([j.churned for j in judged]) == 0) & (usual > 0)
-    everyone, who = np.unique(np.concatenate([j.customer_ids for j in judged])[stayed], return_inverse=True)
-    ratios = np.bincount(who, spent[stayed], len(everyone)) / (np.bincount(who, usual[stayed], len(everyone)) * level)
-    low, high = np.quantile(ratios, [0.1, 0.9]) if len(ratios) and spent.sum() > 0 else (1.0, 1.0)
-    return LifetimeModel(
-        study.churn.horizon_days, study.value.days, study.value.yearly_discount, level,
-        float(np.clip(low, 0.0, 1.0)), float(max(high, 1.0)),
-    )  # fmt: skip
-
-
-def _usual(judged: JudgedCutoff, names: tuple[str, ...], value: ValueColumn) -> Floats:
-    brought = value.per_28d({name: judged.X[:, j] for j, name in enumerate(names)})
-    return np.zeros(len(judged.X)) if brought is None else np.maximum(np.nan_to_num(brought), 0)
 
 
 def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], value: ValueColumn, study: Study) -> Relationship:

@@ -73,6 +73,7 @@ class Judgment:
     calibration_error_noise: float = 0.0
     curves: Mapping[str, Any] = field(default_factory=dict)
     further: Mapping[str, Any] = field(default_factory=dict)
+    value: dict[str, Any] | None = None
 
     def as_dict(self, bundle_id: str) -> dict[str, Any]:
         last = self.judged[-1]
@@ -95,6 +96,7 @@ class Judgment:
             "calibration_error_noise": self.calibration_error_noise,
             "curves": self.curves,
             **self.further,
+            "value": self.value,
         }
 
 
@@ -133,7 +135,7 @@ def judge(
         }
         for name in baselines
     }
-    noise = round(calibration_error_noise([j.probability["holdfast"] for j in judged], settings.seed), 6)
+    noise = round(calibration_error_noise([j.probability["holdfast"] for j in judged], fits[0].seed), 6)
     reliability = reliability_curve(
         np.concatenate([j.churned for j in judged]), np.concatenate([j.probability["holdfast"] for j in judged])
     )

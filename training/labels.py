@@ -130,6 +130,17 @@ def write_labels(file: Path, vectors: pa.Table, eligible: npt.NDArray[np.bool_],
     return table.num_rows
 
 
+def spend_within(checked: CheckedTables, rows: pa.Table, days: int) -> npt.NDArray[np.float64]:
+    """Money spent in the days after its cut-off by each row of a table of `cutoff` and `customer_id`; shape (rows,).
+
+    Purchases, else the price of the contracts by the day, else 0; only what is known counts.
+    """
+    asked = rows.select(["cutoff", "customer_id"]).append_column("row", pa.array(np.arange(rows.num_rows)))
+    with connect() as connection:
+        connection.register("asked", asked)
+        return _spend(connection, checked, days)
+
+
 def require_told(checked: CheckedTables, definition: ChurnDefinition) -> None:
     """Refuse (HF207, HF104) a definition of which the shop's tables tell nothing."""
     table, column = TOLD_BY[definition.kind]

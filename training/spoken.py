@@ -10,3 +10,8 @@ PLAINLY = {
     "best_column_rule": "the best single column", "logistic": "a regression on all columns",
 }  # fmt: skip
 """In sentences."""
+VALUED_BY = {
+    "usual_spend": "the usual spend and the chance of staying", "purchase_process": "BG/NBD and gamma-gamma",
+    "contract_spend": "the survival of contracts", "boosted_spend": "boosted trees on the behaviour",
+}  # fmt: skip
+"""What customer value is expected by."""

@@ -96,6 +96,7 @@ class ValueSettings(Settings):
 
     days: int = Field(365, ge=28)
     yearly_discount: float = Field(0.1, ge=0)
+    trees: int = Field(200, ge=1)
     column: str = ""
     column_days: int = Field(30, ge=1, le=366)
 

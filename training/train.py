@@ -27,8 +27,10 @@ from training.examine import examine
 from training.fit_categories import fit_categories
 from training.fit_churn import churn_model, fit_split
 from training.fit_interval import fit_interval
+from training.fit_lifetime import fit_lifetime
+from training.fit_next_purchase import fit_next_purchase, judge_next_purchase, rhythms
 from training.fit_segments import fit_segments
-from training.fit_value import fit_lifetime, fit_references, fit_relationship, value_column
+from training.fit_value import fit_references, fit_relationship, value_column
 from training.fit_vector_references import fit_vector_references
 from training.groups import require_attributes
 from training.judge import Judgment, judge
@@ -36,6 +38,7 @@ from training.labels import churn_labels
 from training.panel import Panel, build_panel
 from training.plan import Plan, plan
 from training.population import eligible_rows
+from training.spending import KnownCustomers, known_customers
 from training.study import Study, flat
 from training.tune import Tuned, tune_plan
 
@@ -52,10 +55,14 @@ class Trained:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The plan and its panel, and what its vectors are made of: catalog, references, levels of each categorical column."""
+    """The plan and its panel, and what its vectors are made of: catalog, references, levels of each categorical column.
+
+    `known` are the customers whose value is learned, eligible or not.
+    """
 
     plan: Plan
     panel: Panel
+    known: KnownCustomers
     catalog: Catalog
     value: ValueColumn
     references: VectorReferences
@@ -87,7 +94,8 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
         labels = churn_labels(checked, table, study.churn.meant)
         eligible = eligible_rows(checked, table, X, catalog.names, study)
         panel = build_panel(table, X, labels, eligible, study.minimums, study.fit.seed, planned.is_in_time)
-    return Prepared(planned, panel, catalog, value, references, categories)
+        known = known_customers(checked, table, X, labels, eligible, study.fit.seed)
+    return Prepared(planned, panel, known, catalog, value, references, categories)
 
 
 def fit_bundle(
@@ -121,7 +129,13 @@ def fit_bundle(
         )
     base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
     value = prepared.value
-    lifetime = fit_lifetime(judgment.judged, catalog.names, value, study)
+    with watch.step("value"):
+        lifetime, valued = fit_lifetime(checked, planned, panel, prepared.known, judgment.judged, catalog, value, study)
+        seen = rhythms(checked, prepared.known, catalog.names) if planned.is_in_time else None
+        next_purchase = fit_next_purchase(seen, checked.known_until) if seen else None
+        if valued:
+            on_time = judge_next_purchase(seen, planned.splits, checked.known_until) if seen else {}
+            judgment = replace(judgment, value={**valued.as_dict(), "total": lifetime.total, "next_purchase": on_time})
     bundle = Bundle(
         definition=definition,
         memory_days=study.vectors.memory_days,
@@ -131,6 +145,7 @@ def fit_bundle(
         segmenter=segmenter,
         relationship=fit_relationship(last, catalog.names, value, study),
         lifetime=lifetime,
+        next_purchase=next_purchase,
         value=value,
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
         vector_references=prepared.references,
@@ -182,4 +197,12 @@ def _metrics(judgment: Mapping[str, Any]) -> dict[str, float]:
     for other, differences in judgment["paired"].items():
         for name, values in differences.items():
             found[f"against_{other}.{name}"] = values["value"]
+    value = judgment["value"] or {"models": {}, "chosen": ""}
+    for model, measures in value["models"].items():
+        for measure, values in measures.items():
+            found[f"value.{model}.{measure}"] = values["value"]
+    if value["chosen"]:
+        kept = value["models"][value["chosen"]]
+        found |= {f"value.{measure}": values["value"] for measure, values in kept.items()}
+        found |= {f"value.coverage_{where}": share for where, share in value["coverage"].items()}
     return found

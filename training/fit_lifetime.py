@@ -1,0 +1,118 @@
+"""Fitting customer value: the candidate that the judge keeps, refitted on all there is, with its intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from features.catalog import Catalog
+from features.checked import CheckedTables
+from models.churn import sigmoid
+from models.habits import ValueColumn
+from models.lifetime import LifetimeModel, Spread
+from models.spend import UsualSpend, ValueRows
+from training.bootstrap import draws
+from training.fit_churn import fit_split
+from training.fit_spend import candidates_of
+from training.judge import JudgedCutoff
+from training.judge_value import ValueJudgment, fit_spread, judge_value
+from training.panel import Panel, split_before
+from training.plan import Plan
+from training.spending import KnownCustomers, Spending, Window, longest_window, spending
+from training.study import Study
+
+Floats = npt.NDArray[np.float64]
+_STRAYING = (0.1, 0.9)
+
+
+def fit_lifetime(
+    checked: CheckedTables, planned: Plan, panel: Panel, known: KnownCustomers, judged: Sequence[JudgedCutoff],
+    catalog: Catalog, value: ValueColumn, study: Study,
+) -> tuple[LifetimeModel, ValueJudgment | None]:  # fmt: skip
+    """The value model and how it was judged; not judged, but the usual spend, where there is no time or no money spent."""
+    window = None
+    if planned.is_in_time:
+        days = (study.churn.horizon_days, study.value.days, study.cutoffs.judged)
+        window = longest_window(planned.cutoffs, checked.known_until, *days)
+    if window is None:
+        return _unjudged(judged, catalog.names, value, study), None
+    chances = _probabilities(planned, panel, judged, window, catalog, study)
+    seen = spending(checked, known, catalog, value, window.days, chances)
+    if not np.nansum(seen.spend):
+        return _unjudged(judged, catalog.names, value, study), None
+    candidates = candidates_of(catalog)
+    found = judge_value(seen, window, candidates, study)
+    model = candidates[found.chosen](seen, window.cutoffs, window.periods, study)
+    assert model is not None, "it could be fitted on fewer cut-offs"
+    spent = np.concatenate([one.spent for one in found.judged])
+    expected = np.concatenate([one.expected[found.chosen] for one in found.judged])
+    lifetime = LifetimeModel(
+        study.churn.horizon_days, study.value.days, study.value.yearly_discount, model, _returning(seen, found),
+        fit_spread(spent, expected, window.periods), _total(seen, found, study.fit.seed), window.days,
+    )  # fmt: skip
+    return lifetime, found
+
+
+def _probabilities(
+    planned: Plan, panel: Panel, judged: Sequence[JudgedCutoff], window: Window, catalog: Catalog, study: Study
+) -> dict[date, tuple[npt.NDArray[np.object_], Floats]]:
+    """By cut-off the eligible customers and their probability of leaving, by a model trained strictly before it."""
+    found = {one.cutoff: (one.customer_ids, one.probability["holdfast"]) for one in judged}
+    wanted = {part for split in window.splits for part in (split.judge, split.calibrate) if isinstance(part, date)}
+    for cutoff in sorted(wanted - found.keys()):
+        split = split_before(planned.cutoffs, cutoff, study.churn.meant.label_days)
+        if split:
+            booster, platt = fit_split(panel, split, catalog, study.fit)
+            rows = panel.at(cutoff)
+            margin = np.asarray(booster.predict(panel.X[rows], raw_score=True), float)
+            found[cutoff] = (panel.customer_ids[rows], sigmoid(platt(margin)))
+    return found
+
+
+def _returning(seen: Spending, found: ValueJudgment) -> float:
+    """The share of what they would spend if they stayed that those who leave spend all the same, so that sums agree."""
+    spent, value, chance = [], [], []
+    for one in found.judged:
+        gone = (seen.left[one.which] == 1) & ~np.isnan(seen.probability[one.which])
+        spent.append(one.spent[gone])
+        value.append(one.expected[found.chosen][gone])
+        chance.append(seen.probability[one.which][gone])
+    total, expected, p = float(np.concatenate(spent).sum()), np.concatenate(value), np.concatenate(chance)
+    low, high = 0.0, 1.0
+    for _ in range(40):  # what they are expected to spend, given that they leave, rises with the share
+        share = (low + high) / 2
+        if float((share * expected / (1 - p * (1 - share))).sum()) < total:
+            low = share
+        else:
+            high = share
+    return (low + high) / 2 if len(p) else 0.0
+
+
+def _total(seen: Spending, found: ValueJudgment, seed: int) -> tuple[float, float]:
+    """How far what all spent together strayed from what was expected: 80 % of draws, at the cut-offs farthest off."""
+    ratios: list[list[Floats]] = [[] for _ in found.judged]
+    for weights in draws([seen.customer_ids[one.which] for one in found.judged], seed):
+        for ratio, one, drawn in zip(ratios, found.judged, weights, strict=True):
+            ratio.append((drawn @ one.spent) / np.maximum(drawn @ one.expected[found.chosen], 1e-9))
+    edges = [np.quantile(np.concatenate(ratio[1:]), _STRAYING) for ratio in ratios]
+    return min(1.0, *(float(low) for low, _ in edges)), max(1.0, *(float(high) for _, high in edges))
+
+
+def _unjudged(
+    judged: Sequence[JudgedCutoff], names: tuple[str, ...], value: ValueColumn, study: Study
+) -> LifetimeModel:
+    """The usual spend by the chance of staying, its level and spread those of the judged rows where money tells them."""
+    days = study.churn.horizon_days
+    X, spent = (np.concatenate([getattr(one, part) for one in judged]) for part in ("X", "spend"))
+    chance = np.concatenate([one.probability["holdfast"] for one in judged])
+    brought = value.per_28d({name: X[:, j] for j, name in enumerate(names)})
+    usual = np.zeros(len(X)) if brought is None else np.maximum(np.nan_to_num(brought), 0)
+    expected = UsualSpend(days, 1.0).by_period(ValueRows({}, usual, chance), 1)[:, 0]
+    level = float(spent.sum() / expected.sum()) if expected.sum() > 0 and spent.sum() > 0 else 1.0
+    spread = fit_spread(spent, level * expected, 1) if spent.any() else Spread((), (1.0,), (1.0,))
+    return LifetimeModel(
+        days, study.value.days, study.value.yearly_discount, UsualSpend(days, level), spread=spread
+    )  # fmt: skip
