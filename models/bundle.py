@@ -3,6 +3,7 @@
     bundle/  bundle.json   definition, catalog, categories, references, segments, relationship, value, golden rows
              model.txt     the calibrated LightGBM model
              vector_references.json   what the vectors need to know of others; absent where they need nothing
+             drift_reference.json     what the shop looked like then; absent in bundles of older versions
              card.json     how it was judged
              sums.json     SHA-256 of the other files, checked before anything is parsed
 
@@ -33,6 +34,7 @@ from features.store import Store
 from features.vectors import vectors
 from models.churn import ChurnModel
 from models.definition import ChurnDefinition
+from models.drift_reference import DriftReference
 from models.habits import ValueColumn
 from models.lifetime import LifetimeModel
 from models.relationship import Relationship
@@ -41,6 +43,7 @@ from models.segments import Segmenter
 FORMAT = 3
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
+_DRIFT_REFERENCE = "drift_reference.json"
 Floats = npt.NDArray[np.float64]
 
 
@@ -93,6 +96,7 @@ class Bundle:
     references: References
     value: ValueColumn = field(default_factory=ValueColumn)
     vector_references: VectorReferences | None = None
+    drift_reference: DriftReference | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
     id: str = "churn/unregistered"
 
@@ -127,10 +131,12 @@ class Bundle:
         (folder / "bundle.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (folder / "card.json").write_text(json.dumps(self.card, indent=1, default=str), encoding="utf-8")
         names = [*_FILES]
-        if self.vector_references:
-            names.append(_VECTOR_REFERENCES)
-            content = self.vector_references.as_dict()
-            (folder / _VECTOR_REFERENCES).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        others = {_VECTOR_REFERENCES: self.vector_references, _DRIFT_REFERENCE: self.drift_reference}
+        for name, reference in others.items():
+            if reference:
+                names.append(name)
+                text = json.dumps(reference.as_dict(), ensure_ascii=False)
+                (folder / name).write_text(text, encoding="utf-8")
         sums = {name: _sha256(folder / name) for name in names}
         (folder / "sums.json").write_text(json.dumps(sums, indent=1))
 
@@ -157,9 +163,10 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
                 raise Refusal("HF402", f"{folder}: {name} is not what was published.", "Publish the bundle again.")
         content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        others = None
-        if _VECTOR_REFERENCES in sums:
-            others = VectorReferences.from_dict(json.loads((folder / _VECTOR_REFERENCES).read_text(encoding="utf-8")))
+        others = {
+            name: json.loads((folder / name).read_text(encoding="utf-8"))
+            for name in (_VECTOR_REFERENCES, _DRIFT_REFERENCE) if name in sums
+        }  # fmt: skip
         if content["format"] > FORMAT:
             raise Refusal(
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
@@ -173,8 +180,9 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
 
 
 def _verified(
-    folder: Path, content: Mapping[str, Any], others: VectorReferences | None, card: Mapping[str, Any], bundle_id: str
+    folder: Path, content: Mapping[str, Any], others: Mapping[str, Any], card: Mapping[str, Any], bundle_id: str
 ) -> Bundle:
+    of_others, of_shop = others.get(_VECTOR_REFERENCES), others.get(_DRIFT_REFERENCE)
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition(**content["definition"]),
@@ -197,7 +205,8 @@ def _verified(
             content["references"]["base_rate"],
             content["references"].get("direction", {}),
         ),
-        vector_references=others,
+        vector_references=VectorReferences.from_dict(of_others) if of_others else None,
+        drift_reference=DriftReference.from_dict(of_shop) if of_shop else None,
         card=card,
         id=bundle_id,
     )

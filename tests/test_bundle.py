@@ -28,10 +28,13 @@ def test_a_loaded_bundle_answers_as_the_one_written(trained: Trained, bundle_fol
     assert trained.bundle.relationship == loaded.relationship
     assert trained.bundle.lifetime == loaded.lifetime
     assert trained.bundle.references == loaded.references
+    assert trained.bundle.drift_reference == loaded.drift_reference is not None
 
 
 def test_nothing_in_a_bundle_is_pickled(bundle_folder: Path) -> None:
-    files = {"bundle.json", "card.json", "model.txt", "sums.json", "vector_references.json"}
+    files = {
+        "bundle.json", "card.json", "drift_reference.json", "model.txt", "sums.json", "vector_references.json",
+    }  # fmt: skip
     assert files == {f.name for f in bundle_folder.iterdir()}
     for file in bundle_folder.iterdir():
         file.read_text(encoding="utf-8")
@@ -48,6 +51,7 @@ def test_an_old_bundle_still_loads() -> None:
     bundle = load_bundle(OLD, "churn/1")
 
     assert (bundle.definition.kind, bundle.definition.horizon_days) == ("silence", 28)
+    assert bundle.drift_reference is None
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "card.json", "model.txt"])

@@ -23,6 +23,7 @@ CLOCKS = {
     "features/commands.py",
     "training/check_command.py",
     "training/commands.py",
+    "training/monitor_command.py",
     "serving/commands.py",
     "serving/service.py",
     "serving/users.py",

@@ -53,6 +53,12 @@ class Picture:
 
 def write_check_page(path: Path, found: Preflight) -> None:
     """Write the page; what was there goes on until the new one is whole."""
+    groups = {state: [f for f in found.findings if f.state == state] for state in STATES}
+    report_page(path, "check.html", found=found, groups=groups, steps=STEPS, pictures=pictures(found))
+
+
+def report_page(path: Path, template: str, **content: object) -> None:
+    """Render a template of training/pages with this content into one HTML file, whole or not at all."""
     pages = Environment(
         loader=FileSystemLoader(_PAGES),
         autoescape=True,
@@ -60,8 +66,7 @@ def write_check_page(path: Path, found: Preflight) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    groups = {state: [f for f in found.findings if f.state == state] for state in STATES}
-    text = pages.get_template("check.html").render(found=found, groups=groups, steps=STEPS, pictures=pictures(found))
+    text = pages.get_template(template).render(**content)
     with written_whole(path) as beside:
         beside.write_text(text, encoding="utf-8")
 

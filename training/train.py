@@ -14,6 +14,7 @@ from features.checked import CheckedTables
 from features.console import Stopwatch, progress
 from features.references import VectorReferences
 from features.shop import Shop
+from features.snapshot import day_number
 from features.store import Store
 from features.vectors import vectors
 from models.bundle import Bundle
@@ -24,6 +25,7 @@ from training.card import model_card
 from training.champion import against_champion
 from training.fit_categories import fit_categories
 from training.fit_churn import fit_champion, fit_split
+from training.fit_drift_reference import fit_drift_reference
 from training.fit_segments import fit_segments
 from training.fit_value import fit_lifetime, fit_references, fit_relationship, value_column
 from training.fit_vector_references import fit_vector_references
@@ -108,6 +110,9 @@ def fit_bundle(
             newest, catalog, model.gain(), study.segments, study.fit.seed, champion.segmenter if champion else None
         )
     base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
+    with watch.step("drift reference"):
+        settled = day_number(checked.first_day) + study.vectors.memory_days
+        drift_reference = fit_drift_reference(panel, judgment, catalog, model, settled, study.fit.seed)
     value = prepared.value
     lifetime = fit_lifetime(judgment.judged, catalog.names, value, study)
     bundle = Bundle(
@@ -122,6 +127,7 @@ def fit_bundle(
         value=value,
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
         vector_references=prepared.references,
+        drift_reference=drift_reference,
         card=model_card(shop, study, checked, catalog, definition, segmenter, judgment, planned),
     )
     return Trained(bundle, judgment, panel)
