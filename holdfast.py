@@ -16,7 +16,8 @@ ROOMS = {
     "features.commands": ("init", "vectors"),
     "training.check_command": ("check",),
     "training.label_command": ("label",),
-    "training.commands": ("train", "judge", "promote", "monitor", "ui"),
+    "training.commands": ("train", "judge", "promote", "ui"),
+    "training.monitor_command": ("monitor",),
     "serving.commands": ("score", "serve", "keys", "users"),
 }
 REFUSED = 3  # exit code; 0 is done, 1 an error of ours, 2 a wrong command line
@@ -57,6 +58,7 @@ def demo(
     from serving.users import first_login
     from training import commands as training
     from training.check_command import check
+    from training.monitor_command import monitor
 
     watch = Stopwatch()
     if not (folder / "shop.toml").exists():
@@ -85,7 +87,7 @@ def demo(
     with watch.step("score"):
         serving_room.score(folder)
     with watch.step("monitor"):
-        training.monitor(folder)
+        monitor(folder, exit_zero=True)
     serving_room.show_churn_list(folder / "churn_list.csv", most=8)
     watch.show("Where the demo's time went")
     peak = round(_peak_memory_gb(), 2)

@@ -54,6 +54,10 @@ class Store:
         return self.root / "bundles"
 
     @property
+    def monitor(self) -> Path:
+        return self.root / "monitor"
+
+    @property
     def mlflow(self) -> Path:
         return self.root / "mlflow"
 

@@ -5,6 +5,7 @@
              value.txt     the LightGBM model of expected spend; absent where another is used
              vector_references.json   what the vectors need to know of others; absent where they need nothing
              interval.txt  how sure each probability is; absent in bundles of older versions
+             drift_reference.json     what the shop looked like then; absent in bundles of older versions
              card.json     how it was judged
              card.html     the same as a page for people; absent in bundles of an older Holdfast
              sums.json     SHA-256 of the other files, checked before anything is parsed
@@ -19,7 +20,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from features.store import Store
 from features.vectors import vectors
 from models.churn import ChurnModel
 from models.definition import ChurnDefinition
+from models.drift_reference import DriftReference
 from models.habits import ValueColumn
 from models.interval import IntervalModel
 from models.lifetime import LifetimeModel
@@ -47,8 +49,11 @@ FORMAT = 4
 _FILES = ("bundle.json", "card.json", "model.txt")
 _VECTOR_REFERENCES = "vector_references.json"
 _INTERVAL = "interval.txt"
+_DRIFT_REFERENCE = "drift_reference.json"
 _CARD_PAGE = "card.html"
 _VALUE = "value.txt"
+_FURTHER = (_VECTOR_REFERENCES, _INTERVAL, _VALUE, _DRIFT_REFERENCE, _CARD_PAGE)
+"""Files that a bundle may lack."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -103,6 +108,7 @@ class Bundle:
     value: ValueColumn = field(default_factory=ValueColumn)
     vector_references: VectorReferences | None = None
     interval: IntervalModel | None = None
+    drift_reference: DriftReference | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
     card_page: str = field(default="", repr=False)
     id: str = "churn/unregistered"
@@ -139,19 +145,16 @@ class Bundle:
         (folder / "bundle.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (folder / "card.json").write_text(json.dumps(self.card, indent=1, default=str), encoding="utf-8")
         names = [*_FILES]
-        if self.lifetime.spend.text:
-            names.append(_VALUE)
-            (folder / _VALUE).write_bytes(self.lifetime.spend.text.encode())
-        if self.vector_references:
-            names.append(_VECTOR_REFERENCES)
-            content = self.vector_references.as_dict()
-            (folder / _VECTOR_REFERENCES).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-        if self.interval:
-            names.append(_INTERVAL)
-            (folder / _INTERVAL).write_bytes(self.interval.text.encode())
-        if self.card_page:
-            names.append(_CARD_PAGE)
-            (folder / _CARD_PAGE).write_text(self.card_page, encoding="utf-8")
+        further = {
+            _VECTOR_REFERENCES: _as_text(self.vector_references),
+            _INTERVAL: self.interval.text if self.interval else "",
+            _VALUE: self.lifetime.spend.text,
+            _DRIFT_REFERENCE: _as_text(self.drift_reference),
+            _CARD_PAGE: self.card_page,
+        }
+        for name in (name for name, text in further.items() if text):
+            names.append(name)
+            (folder / name).write_bytes(further[name].encode())
         sums = {name: _sha256(folder / name) for name in names}
         (folder / "sums.json").write_text(json.dumps(sums, indent=1))
 
@@ -178,17 +181,13 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
                 raise Refusal("HF402", f"{folder}: {name} is not what was published.", "Publish the bundle again.")
         content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        others = None
-        if _VECTOR_REFERENCES in sums:
-            others = VectorReferences.from_dict(json.loads((folder / _VECTOR_REFERENCES).read_text(encoding="utf-8")))
-        page = (folder / _CARD_PAGE).read_text(encoding="utf-8") if _CARD_PAGE in sums else ""
+        further = {name: (folder / name).read_bytes().decode() for name in _FURTHER if name in sums}
         if content["format"] > FORMAT:
             raise Refusal(
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
                 "Update Holdfast.",
             )  # fmt: skip
-        further = {name: (folder / name).read_bytes().decode() for name in (_INTERVAL, _VALUE) if name in sums}
-        return replace(_verified(folder, content, others, further, bundle_id), card=card, card_page=page)
+        return _verified(folder, content, further, card, bundle_id)
     except KeyError as error:
         raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -196,12 +195,9 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
 
 
 def _verified(
-    folder: Path,
-    content: Mapping[str, Any],
-    others: VectorReferences | None,
-    further: Mapping[str, str],
-    bundle_id: str,
+    folder: Path, content: Mapping[str, Any], further: Mapping[str, str], card: Mapping[str, Any], bundle_id: str
 ) -> Bundle:
+    of_others, of_shop = further.get(_VECTOR_REFERENCES), further.get(_DRIFT_REFERENCE)
     catalog = Catalog.from_dict(content["catalog"])
     bundle = Bundle(
         definition=ChurnDefinition.from_dict(content["definition"]),
@@ -225,8 +221,11 @@ def _verified(
             content["references"]["base_rate"],
             content["references"].get("direction", {}),
         ),
-        vector_references=others,
+        vector_references=VectorReferences.from_dict(json.loads(of_others)) if of_others else None,
         interval=IntervalModel(further[_INTERVAL], catalog.names) if _INTERVAL in further else None,
+        drift_reference=DriftReference.from_dict(json.loads(of_shop)) if of_shop else None,
+        card=card,
+        card_page=further.get(_CARD_PAGE, ""),
         id=bundle_id,
     )
     golden = content["golden"]
@@ -234,6 +233,10 @@ def _verified(
     if not np.allclose(bundle.model.probability(rows), golden["probabilities"], rtol=0, atol=1e-9):
         raise Refusal("HF402", f"{folder}: the model answers its golden rows differently.", "Publish it again.")
     return bundle
+
+
+def _as_text(reference: VectorReferences | DriftReference | None) -> str:
+    return json.dumps(reference.as_dict(), ensure_ascii=False) if reference else ""
 
 
 def _sha256(file: Path) -> str:

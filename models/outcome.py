@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from features.refusal import Refusal
 from models.ledger import Ledger, score_runs, scores
-from models.runs import CLAIM, WAS_COMPARED, ScoreRun, read_outcome
+from models.runs import CLAIM, WAS_COMPARED, ScoreRun, read_outcome, run_of
 
 Floats = npt.NDArray[np.float64]
 BANDS = ("low", "medium", "high")
@@ -151,23 +151,18 @@ def wilson(churners: int, customers: int) -> tuple[float, float]:
     return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))  # a rounding off would leave it out
 
 
-_NAMED = ("shop", "bundle", "cutoff", "scored_at", "customers", "eligible", "language", "currency", "matures_on")
 _IS_NOT_COMPARED = (
     score_runs.c.state == "complete",
     ~WAS_COMPARED,
 )
-_NOT_COMPARED = (
-    sa.select(*(score_runs.c[name] for name in _NAMED), score_runs.c.run_id.label("number"))
-    .where(*_IS_NOT_COMPARED)
-    .order_by(score_runs.c.cutoff, score_runs.c.run_id)
-)
+_NOT_COMPARED = sa.select(score_runs).where(*_IS_NOT_COMPARED).order_by(score_runs.c.cutoff, score_runs.c.run_id)
 
 
 def runs_to_compare(ledger: Ledger, shop: str, known_until: date) -> list[ScoreRun]:
     """A shop's complete runs whose labels have matured by `known_until` and that nobody compared yet, oldest first."""
     query = _NOT_COMPARED.where(score_runs.c.shop == shop, score_runs.c.matures_on <= known_until)
     with ledger.reading() as connection:
-        return [ScoreRun(**row._mapping) for row in connection.execute(query)]
+        return [run_of(row) for row in connection.execute(query)]
 
 
 def expected_of(ledger: Ledger, number: int) -> Expected:
@@ -256,7 +251,7 @@ class _Claimed:
         with self._writing() as connection:
             row = connection.execute(_NOT_COMPARED.where(score_runs.c.run_id == self.number)).one()
             connection.execute(sa.update(score_runs).where(score_runs.c.run_id == self.number).values(outcome=text))
-            self.ledger.note(connection, "holdfast", "compare", run=ScoreRun(**row._mapping).name, **of_all)
+            self.ledger.note(connection, "holdfast", "compare", run=run_of(row).name, **of_all)
 
     def give_up(self) -> None:
         """Take back the labels, then the claim."""

@@ -11,7 +11,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from features.raw_values import LONGEST_ID
 from features.refusal import Refusal
+from models.definition import ChurnDefinition
 from models.ledger import Ledger, dossiers, score_runs, scores
 from models.reasons import raising
 from models.summary import Summary
@@ -42,6 +43,8 @@ class ScoreRun:
         The day from which what became of the customers can be known; None where an older version scored.
     labels
         What the codes in the answers are called: `segments` and `actions` to their texts by language.
+    definition, trained_until
+        The bundle's, so that the run can be compared when the bundle is gone; None where an older version scored.
     number
         Its key in the ledger, 0 before it is written.
     straying
@@ -63,6 +66,8 @@ class ScoreRun:
     matures_on: date | None = None
     labels: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     straying: tuple[float, float] = field(default=(1.0, 1.0), compare=False, repr=False)
+    definition: ChurnDefinition | None = field(default=None, compare=False, repr=False)
+    trained_until: date | None = field(default=None, compare=False, repr=False)
     number: int = field(default=0, compare=False)
     summary: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     outcome: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
@@ -134,7 +139,7 @@ def fill_run(ledger: Ledger, run: ScoreRun, number: int, chunks: Iterable[Sequen
         for entry in chunk:
             summary.add(entry.answer)
     found = summary.as_dict()
-    content = json.dumps({**found, "labels": run.labels}, ensure_ascii=False, allow_nan=False)
+    content = json.dumps({**found, **_of_bundle(run)}, ensure_ascii=False, allow_nan=False)
     same = (score_runs.c.shop == run.shop, score_runs.c.cutoff == run.cutoff, score_runs.c.bundle == run.bundle)
     completed = {"state": "complete", "summary": content, "customers": run.customers, "eligible": run.eligible}
     with ledger.writing() as connection:
@@ -250,12 +255,12 @@ def latest_run(ledger: Ledger, shop: str) -> ScoreRun:
         row = connection.execute(_latest(shop)).first()
     if row is None:
         raise Refusal("HF503", f"no score run of the shop {shop!r} is in the ledger.", "Run: holdfast score")
-    return _run(row)
+    return run_of(row)
 
 
 def past_runs(ledger: Ledger, shop: str, most: int = 26) -> list[ScoreRun]:
     """A shop's complete runs, oldest first: of each cut-off the one scored last, of the latest cut-offs so many."""
-    return [_run(row) for row in _newest_of_each_cutoff(ledger, shop, most, score_runs.columns)]
+    return [run_of(row) for row in _newest_of_each_cutoff(ledger, shop, most, score_runs.columns)]
 
 
 def past_numbers(ledger: Ledger, shop: str, most: int = 26) -> list[int]:
@@ -292,15 +297,29 @@ def run_under_way(ledger: Ledger, shop: str, now: datetime) -> ScoreRun | None:
     )
     with ledger.reading() as connection:
         row = connection.execute(query).first()
-    return _run(row) if row is not None else None
+    return run_of(row) if row is not None else None
 
 
-def _run(row: sa.Row[Any]) -> ScoreRun:
+def _of_bundle(run: ScoreRun) -> dict[str, Any]:
+    """What a run's summary keeps of the bundle and the playbook that made it."""
+    kept: dict[str, Any] = {"labels": run.labels}
+    if run.definition and run.trained_until:
+        kept |= {"definition": asdict(run.definition), "trained_until": run.trained_until.isoformat()}
+    return kept
+
+
+def run_of(row: sa.Row[Any]) -> ScoreRun:
+    """The run of a whole row of `score_runs`."""
     found = dict(row._mapping)
     del found["state"]
     number, summary, outcome = found.pop("run_id"), json.loads(found.pop("summary")), found.pop("outcome")
     labels = summary.pop("labels", {})
-    return ScoreRun(**found, labels=labels, number=number, summary=summary, outcome=read_outcome(outcome))
+    definition, until = summary.pop("definition", None), summary.pop("trained_until", None)
+    return ScoreRun(
+        **found, labels=labels, number=number, summary=summary, outcome=read_outcome(outcome),
+        definition=ChurnDefinition(**definition) if definition else None,
+        trained_until=date.fromisoformat(until) if until else None,
+    )  # fmt: skip
 
 
 def read_outcome(text: str | None) -> dict[str, Any] | None:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
+from models.definition import ChurnDefinition
 from models.ledger import Ledger, scores
 from models.runs import Entry, ScoreRun, write_run
 
@@ -32,16 +34,23 @@ def band(probability: float) -> str:
 
 def score_by_hand(
     ledger: Ledger, people: Mapping[str, float | None], cutoff: date, *, matures_on: date | None = None,
-    shop: str = "tiny", bundle: str = "churn/1",
+    shop: str = "tiny", bundle: str = "churn/1", definition: ChurnDefinition | None = None,
+    trained_until: date | None = None, decisions: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> int:  # fmt: skip
-    """Write a run of these customers with their probabilities (None: not eligible); its number."""
+    """Write a run of these customers with their probabilities (None: not eligible); its number.
+
+    `decisions` are of some customers what differs from no action.
+    """
     matures_on = matures_on or cutoff + HORIZON
     eligible = sum(probability is not None for probability in people.values())
-    run = ScoreRun(shop, bundle, cutoff, datetime(2024, 5, 1), len(people), eligible, "en", "EUR", matures_on)
-    return write_run(ledger, run, [[_entry(customer, p) for customer, p in people.items()]])
+    run = ScoreRun(shop, bundle, cutoff, datetime(2024, 5, 1), len(people), eligible, "en", "EUR", matures_on,
+                   definition=definition, trained_until=trained_until)  # fmt: skip
+    return write_run(
+        ledger, run, [[_entry(customer, p, decisions.get(customer, {})) for customer, p in people.items()]]
+    )
 
 
-def _entry(customer_id: str, probability: float | None) -> Entry:
+def _entry(customer_id: str, probability: float | None, decision: Mapping[str, object]) -> Entry:
     eligible = probability is not None
     return Entry({
         "customer_id": customer_id, "eligible": eligible, "churn_probability": probability, "percentile": 0.5,
@@ -49,7 +58,7 @@ def _entry(customer_id: str, probability: float | None) -> Entry:
         "value_at_risk": 10.0, "lifetime_value": {"mean": 100.0}, "reasons": [],
         "relationship": {"tier": "key", "value_quadrant": "gold", "state": "loyal", "stage": "growth"},
         "decision": {"action": "no_action", "arm": "none", "propensity": 1.0, "expected_net_value": 0.0, "cost": 0.0,
-                     "evidence": "", "why_not": "already_safe", "withheld": ""},
+                     "evidence": "", "why_not": "already_safe", "withheld": "", **decision},
     })  # fmt: skip
 
 

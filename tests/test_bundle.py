@@ -29,18 +29,14 @@ def test_a_loaded_bundle_answers_as_the_one_written(trained: Trained, bundle_fol
     assert trained.bundle.lifetime == loaded.lifetime
     assert trained.bundle.next_purchase == loaded.next_purchase
     assert trained.bundle.references == loaded.references
+    assert trained.bundle.drift_reference == loaded.drift_reference is not None
 
 
 def test_nothing_in_a_bundle_is_pickled(trained: Trained, bundle_folder: Path) -> None:
     files = {
-        "bundle.json",
-        "card.html",
-        "card.json",
-        "interval.txt",
-        "model.txt",
-        "sums.json",
+        "bundle.json", "card.html", "card.json", "drift_reference.json", "interval.txt", "model.txt", "sums.json",
         "vector_references.json",
-    }
+    }  # fmt: skip
     files |= {"value.txt"} if trained.bundle.lifetime.spend.text else set()
     assert files == {f.name for f in bundle_folder.iterdir()}
     for file in bundle_folder.iterdir():
@@ -60,6 +56,7 @@ def test_an_old_bundle_still_loads() -> None:
     assert (bundle.definition.kind, bundle.definition.horizon_days) == ("silence", 28)
     assert ("usual_spend", 0.0) == (bundle.lifetime.spend.kind, bundle.lifetime.returning)
     assert bundle.next_purchase is None
+    assert bundle.drift_reference is None
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "card.html", "card.json", "model.txt"])

@@ -13,6 +13,7 @@ from scored_by_hand import fresh_ledger, labels, score_by_hand
 from features.check import check_tables
 from features.checked import CheckedTables
 from features.store import Store
+from models.definition import ChurnDefinition
 from models.ledger import Ledger
 from models.outcome import outcome_of, runs_to_compare
 from training.monitor import ComparedRun, compare_runs
@@ -49,11 +50,13 @@ def by_hand(tiny_shop: TinyShop, store: Store) -> CheckedTables:
 
 
 def tables(
-    tiny_shop: TinyShop, store: Store, events: Sequence[tuple[str, str, float, int]], known_until: date = MATURES
-) -> CheckedTables:
+    tiny_shop: TinyShop, store: Store, events: Sequence[tuple[str, str, float, int]], known_until: date = MATURES,
+    **more: object,
+) -> CheckedTables:  # fmt: skip
     rows = [dict(zip(("customer_id", "timestamp", "amount", "is_return"), event, strict=True)) for event in events]
     people = [{"customer_id": who, "profiling_opt_out": who == "objects"} for who in SCORED]
-    return check_tables(tiny_shop(rows, customers=people, top=f"known_until = {known_until}"), store, date(2024, 6, 1))
+    shop = tiny_shop(rows, customers=people, top=f"known_until = {known_until}", **more)
+    return check_tables(shop, store, date(2024, 6, 1))
 
 
 def compare(ledger: Ledger, checked: CheckedTables, bundles: Path = Path("nowhere")) -> list[ComparedRun]:
@@ -154,3 +157,69 @@ def test_a_comparison_reads_as_json(ledger: Ledger, by_hand: CheckedTables) -> N
     assert ("tiny:2024-03-01:churn/1", "2024-03-01", "2024-03-29") == (said["run"], said["cutoff"], said["matures_on"])
     assert {"low", "medium", "high"} == set(said["bands"])
     assert {"customers", "churners", "expected", "actual", "interval"} == set(said["everyone"])
+
+
+BY_CONTRACT = ChurnDefinition("contract", 28, grace_days=14)
+BY_SILENCE_OF_9_DAYS = ChurnDefinition("silence", 9, active_within_days=91)
+
+
+def test_a_run_is_compared_by_its_own_definition_when_its_bundle_is_gone(
+    ledger: Ledger, by_hand: CheckedTables
+) -> None:
+    """Within 9 days one brings something back, and nobody buys; and what it had learned from is still known."""
+    for until in (date(2024, 2, 20), date(2024, 2, 22)):
+        score_by_hand(
+            ledger, SCORED, CUTOFF, bundle=f"gone/{until.day}", definition=BY_SILENCE_OF_9_DAYS, trained_until=until
+        )
+    early, late = compare(ledger, by_hand)
+
+    assert 4 == early.outcome.everyone.churners
+    assert (False, True) == (early.outcome.seen_in_training, late.outcome.seen_in_training)
+
+
+def test_a_run_by_contract_is_not_taken_for_one_by_silence_when_its_bundle_is_gone(
+    ledger: Ledger, by_hand: CheckedTables
+) -> None:
+    """This shop has no contracts: it stays open until the table comes back."""
+    number = score_by_hand(ledger, SCORED, CUTOFF, definition=BY_CONTRACT, trained_until=CUTOFF)
+
+    assert [] == compare(ledger, by_hand)
+    assert outcome_of(ledger, number) is None
+
+
+CALLED = {"action": "call", "arm": "treat", "cost": 2.0, "why_not": ""}
+
+
+def test_performance_is_measured_on_whom_nobody_was_to_act_and_net_value_on_those_of_whom_one_was(
+    ledger: Ledger, by_hand: CheckedTables
+) -> None:
+    """Of four whose label is known, one was to be called; the ones left alone are too few to tell what it brought."""
+    score_by_hand(ledger, SCORED, CUTOFF, decisions={"is silent": CALLED})
+    [compared] = compare(ledger, by_hand)
+    [everything, call] = compared.net_values
+
+    assert compared.performance is not None
+    assert (3, 2 / 3) == (
+        compared.performance.customers, pytest.approx(compared.performance.measures["churn_rate"].actual, abs=1e-6),
+    )  # fmt: skip
+    assert ("call", 1, 1, 2.0) == (call.action, call.treated.customers, call.treated.churners, call.cost)
+    assert "too few in control to tell (0)" == call.evidence == everything.evidence
+    assert call.carried_out is None, "this shop has no table of offers"
+
+
+def test_an_action_counts_as_carried_out_where_the_offers_name_it_within_the_horizon(
+    ledger: Ledger, tiny_shop: TinyShop, store: Store
+) -> None:
+    """One was called on the last day; one a day late, and one got a card."""
+    offers = [
+        {"customer_id": who, "timestamp": day, "action": action}
+        for who, day, action in [
+            ("is silent", "2024-03-28", "call"), ("buys a day late", "2024-03-29", "call"),
+            ("only brings back", "2024-03-05", "card"),
+        ]
+    ]  # fmt: skip
+    checked = tables(tiny_shop, store, EVENTS, offers=offers)
+    score_by_hand(ledger, SCORED, CUTOFF, decisions={offer["customer_id"]: CALLED for offer in offers})
+    [compared] = compare(ledger, checked)
+
+    assert {1} == {net.carried_out for net in compared.net_values}

@@ -24,6 +24,7 @@ CLOCKS = {
     "training/check_command.py",
     "training/commands.py",
     "training/label_command.py",
+    "training/monitor_command.py",
     "serving/commands.py",
     "serving/service.py",
     "serving/users.py",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -150,8 +152,8 @@ def test_a_gate_that_is_not_passed_keeps_the_champion(shell: Shell, shop: str) -
 def test_monitor_compares_what_has_matured_once_and_says_that_it_flatters(shell: Shell, shop: str) -> None:
     """The champion had learned from the very days it is compared on."""
     shell("score", "--shop", shop, "--cutoff", "2024-04-29", "--churn-list", "earlier.csv")
-    first, told = shell("monitor", "--shop", shop), shell.last_words
-    second = shell("monitor", "--shop", shop)
+    first, told = shell("monitor", "--shop", shop, "--exit-zero"), shell.last_words
+    second = shell("monitor", "--shop", shop, "--exit-zero")
     [found] = [run for run in first["compared"] if run["cutoff"] == "2024-04-29"]
 
     assert "2024-05-27" == found["matures_on"]
@@ -163,6 +165,50 @@ def test_monitor_compares_what_has_matured_once_and_says_that_it_flatters(shell:
     assert not [run for run in first["compared"] if run["matures_on"] > first["known_until"]]
     assert [] == second["compared"]
     assert "Nothing to compare" in shell.last_words
+    assert first["matured"] == second["matured"]
+
+
+def test_monitor_watches_the_newest_run_writes_a_page_and_keeps_how_it_stands(shell: Shell, shop: str) -> None:
+    found = shell("monitor", "--shop", shop, "--report", "monitor.html", "--exit-zero")
+    latest = json.loads((shell.folder / "store" / "monitor" / "latest.json").read_text(encoding="utf-8"))
+    page = (shell.folder / "monitor.html").read_text(encoding="utf-8")
+
+    newest = found["watched"][-1]
+    assert newest["drift"]["customers"] == newest["eligible"] > 0
+    assert {"severity", "run", "bundle", "cutoff", "because"} == set(latest)
+    assert latest == {name: found[name] for name in latest}
+    assert newest["run"] == latest["run"]
+    assert "<script" not in page
+    assert "http" not in page
+    assert not re.search(r"\bC0\d{4}\b", page), "no customer is named"
+
+
+def test_monitor_exits_by_severity_by_the_thresholds_of_the_study(shell: Shell, shop: str) -> None:
+    study = shell.folder / shop / "study.toml"
+    text = study.read_text(encoding="utf-8")
+    touchy = "significance = 0.999\npsi_watch = 0.000001\npsi_alarm = 0.000002\n"
+    try:
+        before = text.partition("[monitor]")[0]
+        study.write_text(f"{before}[monitor]\n{touchy}", encoding="utf-8")
+        found = shell("monitor", "--shop", shop, expect=5)
+    finally:
+        study.write_text(text, encoding="utf-8")
+
+    assert "alarm" == found["severity"]
+    assert found["because"]
+
+
+def test_monitor_watches_the_run_that_is_named_and_refuses_one_that_is_not_there(shell: Shell, shop: str) -> None:
+    latest = shell.folder / "store" / "monitor" / "latest.json"
+    before = latest.read_text(encoding="utf-8")
+    earlier = shell("monitor", "--shop", shop, "--cutoff", "2024-04-29", "--exit-zero")
+    named = shell("monitor", "--shop", shop, "--run", earlier["run"], "--exit-zero")
+    refused = shell("monitor", "--shop", shop, "--cutoff", "2019-01-01", expect=3)["error"]
+
+    assert ("2024-04-29", earlier["run"]) == (earlier["cutoff"], named["run"])
+    assert before == latest.read_text(encoding="utf-8"), "how the newest run stands is not overwritten"
+    assert "HF503" == refused["code"]
+    assert earlier["run"] in refused["mend"]
 
 
 def test_what_is_learned_as_on_an_earlier_day_knows_nothing_later_and_does_not_unseat_who_does(

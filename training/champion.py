@@ -13,6 +13,7 @@ from features.refusal import Refusal
 from features.shop import Shop
 from features.store import Store
 from models.bundle import Bundle
+from models.definition import ChurnDefinition
 from models.published import current_bundle
 from training.judge import JudgedCutoff
 from training.measures import log_loss
@@ -20,7 +21,12 @@ from training.measures import log_loss
 
 def has_learned_from(bundle: Bundle, day: date) -> bool:
     """Whether labels that were decided on this day or later took part in the bundle's training."""
-    return bundle.trained_until + timedelta(days=bundle.definition.label_days) > day
+    return learned_until(bundle.trained_until, bundle.definition) > day
+
+
+def learned_until(trained_until: date, definition: ChurnDefinition) -> date:
+    """The day by which every label was decided that a bundle has learned from."""
+    return trained_until + timedelta(days=definition.label_days)
 
 
 def present_champion(shop: Shop, store: Store, until: date | None = None) -> Bundle | None:

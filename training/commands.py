@@ -1,10 +1,10 @@
-"""The training room's commands: train, judge, promote, monitor, ui."""
+"""The training room's commands: train, judge, promote, ui."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from features.check import check_tables
-from features.console import Stopwatch, answer, progress, say, show_table
+from features.console import Stopwatch, answer, say, show_table
 from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store, written_whole
@@ -128,35 +128,6 @@ def promote(
 
 
 @app.command()
-def monitor(shop: ShopFolder = Path(), as_json: AsJson = False) -> None:
-    """Compare matured score runs with what became of their customers; each is compared once.
-
-    Example: holdfast monitor --shop demo-shop
-    """
-    from models.ledger import Ledger, utc_now
-    from models.outcome import runs_to_compare
-    from training.monitor import compare_runs
-
-    watch = Stopwatch()
-    store, settings = local_store(), read_shop(shop)
-    with watch.step("check"):
-        checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
-    ledger = Ledger(store.ledger_url)
-    ledger.migrate()
-    found: list[dict[str, Any]] = []
-    runs = runs_to_compare(ledger, settings.name, checked.known_until)
-    if runs:
-        with watch.step("compare"), progress("comparing", len(runs)) as done:
-            compared = compare_runs(runs, checked, ledger, store.bundles, utc_now(), done)
-        found = [one.as_dict() for one in compared]
-        show_compared(found)
-    else:
-        say(f"Nothing to compare: no other score run has matured by {checked.known_until}, the end of what is known.")
-    answer({"shop": settings.name, "known_until": checked.known_until, "compared": found, "seconds": watch.seconds},
-           as_json)  # fmt: skip
-
-
-@app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on localhost.")] = 5000) -> None:
     """Open MLflow on the local store: runs, metrics, plots, model versions.
 
@@ -246,19 +217,3 @@ def show_worth(found: Mapping[str, Any]) -> None:
         for group in comparison["groups"]:
             if group["words"]:
                 say(f"{comparison['attribute']} {group['group']}: {group['words']}")
-
-
-def show_compared(found: Sequence[Mapping[str, Any]]) -> None:
-    """What became of the customers of matured runs, as people read it; which comparison flatters is said."""
-    learned = {False: "", True: "flatters: its bundle had learned from these days",
-               None: "its bundle is gone: what it had learned from is unknown"}  # fmt: skip
-    rows = []
-    for one in found:
-        for band, group in {**one["bands"], "all": one["everyone"]}.items():
-            low, high = group["interval"]
-            rows.append(
-                (one["cutoff"], one["bundle"], band, f"{group['customers']:,}", f"{group['expected']:.1%}",
-                 f"{group['actual']:.1%} [{low:.1%}, {high:.1%}]", learned[one["seen_in_training"]])
-            )  # fmt: skip
-    header = ("scored as of", "bundle", "band", "customers", "expected to churn", "churned [95 % interval]", "")
-    show_table("Expected against actual churn", header, rows)

@@ -156,6 +156,28 @@ class Gates(Settings):
     max_log_loss_worsening: float = 0.002
 
 
+class MonitorSettings(Settings):
+    """`[monitor]`: from which findings `holdfast monitor` speaks of watch and of alarm; see training/watched_run.py."""
+
+    significance: float = Field(0.01, gt=0, lt=1)
+    psi_watch: float = Field(0.1, gt=0)
+    psi_alarm: float = Field(0.25, gt=0)
+    gain_share: float = Field(0.1, gt=0, le=1)
+    push_shift: float = Field(0.2, gt=0)
+    auc_drop_watch: float = Field(0.03, gt=0, le=0.5)
+    auc_drop_alarm: float = Field(0.06, gt=0, le=0.5)
+    churn_gap_watch: float = Field(0.2, gt=0)
+    churn_gap_alarm: float = Field(0.5, gt=0)
+    min_control: int = Field(50, ge=2)
+
+    @model_validator(mode="after")
+    def _alarm_is_not_below_watch(self) -> MonitorSettings:
+        for name in ("psi", "auc_drop", "churn_gap"):
+            if getattr(self, f"{name}_alarm") < getattr(self, f"{name}_watch"):
+                raise ValueError(f"{name}_alarm must be at least {name}_watch")
+        return self
+
+
 class Study(Settings):
     """The content of `study.toml`."""
 
@@ -171,6 +193,7 @@ class Study(Settings):
     judge: JudgeSettings = JudgeSettings()
     minimums: Minimums = Minimums()
     gates: Gates = Gates()
+    monitor: MonitorSettings = MonitorSettings()
 
     @model_validator(mode="after")
     def _memory_covers_activity(self) -> Study:

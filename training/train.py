@@ -14,6 +14,7 @@ from features.checked import CheckedTables
 from features.console import Stopwatch, progress
 from features.references import VectorReferences
 from features.shop import Shop
+from features.snapshot import day_number
 from features.store import Store
 from features.vectors import vectors
 from models.bundle import Bundle
@@ -26,6 +27,7 @@ from training.champion import against_champion
 from training.examine import examine
 from training.fit_categories import fit_categories
 from training.fit_churn import churn_model, fit_split
+from training.fit_drift_reference import fit_drift_reference
 from training.fit_interval import fit_interval
 from training.fit_lifetime import fit_lifetime
 from training.fit_next_purchase import fit_next_purchase, judge_next_purchase, rhythms
@@ -128,6 +130,9 @@ def fit_bundle(
             newest, catalog, model.gain(), study.segments, study.fit.seed, champion.segmenter if champion else None
         )
     base_rate = float(np.mean([j.churned.mean() for j in judgment.judged]))
+    with watch.step("drift reference"):
+        settled = day_number(checked.first_day) + study.vectors.memory_days
+        drift_reference = fit_drift_reference(panel, judgment, catalog, model, settled, study.fit.seed)
     value = prepared.value
     with watch.step("value"):
         lifetime, valued = fit_lifetime(checked, planned, panel, prepared.known, judgment.judged, catalog, value, study)
@@ -150,6 +155,7 @@ def fit_bundle(
         references=fit_references(catalog, model, panel.X, last, base_rate, study),
         vector_references=prepared.references,
         interval=interval,
+        drift_reference=drift_reference,
     )
     with watch.step("examine"):
         further = examine(shop, study, checked, bundle, judgment, panel, planned, fits[-1])
