@@ -65,10 +65,9 @@ def _probabilities(
     for cutoff in sorted(wanted - found.keys()):
         split = split_before(planned.cutoffs, cutoff, study.churn.meant.label_days)
         if split:
-            booster, platt = fit_split(panel, split, catalog, study.fit)
             rows = panel.at(cutoff)
-            margin = np.asarray(booster.predict(panel.X[rows], raw_score=True), float)
-            found[cutoff] = (panel.customer_ids[rows], sigmoid(platt(margin)))
+            log_odds = fit_split(panel, split, catalog, study.fit).log_odds(panel.X[rows])
+            found[cutoff] = (panel.customer_ids[rows], sigmoid(log_odds))
     return found
 
 

@@ -49,7 +49,7 @@ class Tuned:
     trials
         Those that were made: fewer than asked for where time ran out, 0 where none were asked for.
     log_loss, log_loss_as_set
-        Of the best trial, and of the first one, which is of `[fit]` as it stands but for the number of trees;
+        Of the best trial, and of the first one: of `[fit]` as it stands but for the number of trees and how fast they learn;
         None without trials.
     """
 
@@ -104,14 +104,14 @@ def tune(
         if number and seconds is not None and monotonic() - begun > seconds:
             break
         trial = search.ask(_space(asked, rows))
-        at_first = fit if not number else fit.model_copy(update={**trial.params, "learning_rate": _QUICK_RATE})
-        loss, best[number] = _tried(data, catalog, at_first, asked.most_trees)
+        quick = fit.model_copy(update={**trial.params, "learning_rate": max(_QUICK_RATE, fit.learning_rate)})
+        loss, best[number] = _tried(data, catalog, quick, asked.most_trees)
         search.tell(trial, loss)
         tell()
     loss, found = float(search.best_value), best[search.best_trial.number]
-    slower = found.model_copy(update={"learning_rate": _CAREFUL_RATE})
-    if found.learning_rate > _CAREFUL_RATE and (careful := _tried(data, catalog, slower, asked.most_trees))[0] < loss:
-        loss, found = careful
+    if seconds is None or monotonic() - begun < seconds:
+        slower = found.model_copy(update={"learning_rate": _CAREFUL_RATE})
+        loss, found = min((loss, found), _tried(data, catalog, slower, asked.most_trees), key=lambda tried: tried[0])
     return Tuned(found, len(best), loss, float(search.trials[0].value or np.nan))
 
 
