@@ -60,7 +60,7 @@ def report() -> MonitorReport:
     )
     matured = ComparedRun(EARLIER, became, estimate_performance(PROBABILITY, churned), (net,))
     concern = Concern("alarm", "Columns <that> carry 30% of the model's gain have drifted: spend_91d.")
-    watched = WatchedRun(RUN, DRIFT, "", estimate_performance(PROBABILITY), {"auc": 0.9}, (concern,))
+    watched = WatchedRun(RUN, DRIFT, "", estimate_performance(PROBABILITY), {"auc": 0.9}, True, (concern,))
     return MonitorReport((watched,), (), (matured,), (concern,))  # fmt: skip
 
 
@@ -80,6 +80,7 @@ def test_the_page_says_what_to_look_at_and_what_its_estimate_rests_on(write: Cal
     assert "do not rely on the scores before you have looked" in text
     assert "Columns &lt;that&gt; carry 30%" in text
     assert "They hold as long as the probabilities are calibrated." in text
+    assert "had learned from these very days, or customers: this flatters" in text
     assert "too few in control to tell (9)" in text
     assert "No table of offers says whether it was done." in text
     assert "what it had learned from is unknown" in text
@@ -87,7 +88,7 @@ def test_the_page_says_what_to_look_at_and_what_its_estimate_rests_on(write: Cal
 
 
 def test_a_page_without_drift_or_estimate_says_why(write: Callable[[MonitorReport], Path]) -> None:
-    bare = WatchedRun(RUN, None, "the bundle churn/2 is gone", None, {}, ())
+    bare = WatchedRun(RUN, None, "the bundle churn/2 is gone", None, {}, False, ())
     text = write(MonitorReport((bare, bare), (), (), ())).read_text(encoding="utf-8")
 
     assert "nothing to look at" in text

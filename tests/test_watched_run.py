@@ -141,6 +141,9 @@ def test_a_run_is_watched_with_the_probabilities_of_the_ledger(
     assert found.drift is not None
     assert found.estimate is not None
     assert 300 == found.estimate.customers
+    assert not found.flatters
+    back = replace(run, cutoff=trained.bundle.trained_until)
+    assert watch_run(back, trained.bundle, checked, ledger, example_store, RULES).flatters
     said = found.as_dict()
     assert (run.name, "churn/1", "") == (said["run"], said["bundle"], said["no_drift"])
     assert said["drift"]["columns"][0]["name"] == trained.bundle.catalog.names[0]

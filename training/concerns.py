@@ -21,8 +21,8 @@ def of_drift(found: Drift, rules: MonitorSettings) -> list[Concern]:
         concerns.append(
             Concern(
                 spread.state,
-                f"The churn probabilities are spread otherwise than when the bundle learned: on average {spread.mean:.1%},"
-                f" then {spread.mean_before:.1%}; stability index {spread.psi:.2f}, usually up to {spread.usual_psi:.2f}.",
+                f"The churn probabilities are spread otherwise than when the bundle learned: on average {spread.mean:.1%}"
+                f" now, {spread.mean_before:.1%} then; stability index {spread.psi:.2f}, usually up to {spread.usual_psi:.2f}.",
             )
         )
     if by_columns := _of_columns(found, rules):

@@ -129,6 +129,8 @@ def _show(found: MonitorReport) -> None:
                 for name, m in newest.estimate.measures.items()
             ],
         )  # fmt: skip
+        if newest.flatters:
+            say("This flatters: the bundle had learned from these very days, or customers.")
     if found.compared:
         show_compared([one.as_dict() for one in found.compared])
         _show_net_values(found.compared)

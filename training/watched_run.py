@@ -20,6 +20,7 @@ from models.outcome import expected_of
 from models.published import folder_name
 from models.runs import ScoreRun
 from models.score import score
+from training.champion import has_learned_from
 from training.concerns import of_drift, of_estimate
 from training.drift import Drift, drift_of
 from training.performance_estimate import PerformanceEstimate, estimate_performance
@@ -41,6 +42,9 @@ class WatchedRun:
         None for a run of fewer than two eligible customers.
     expected_when_judged
         The same measures of the probabilities that the judge saw; empty where the bundle keeps none.
+    flatters
+        Whether the bundle had learned from labels of these very days, so that its probabilities are bolder than they
+        would be of others.
     """
 
     run: ScoreRun
@@ -48,6 +52,7 @@ class WatchedRun:
     no_drift: str
     estimate: PerformanceEstimate | None
     expected_when_judged: dict[str, float]
+    flatters: bool
     concerns: tuple[Concern, ...]
 
     @property
@@ -63,7 +68,7 @@ class WatchedRun:
             "eligible": run.eligible, "severity": self.severity, "because": [concern.said for concern in self.concerns],
             "drift": self.drift.as_dict() if self.drift else None, "no_drift": self.no_drift,
             "estimate": self.estimate.as_dict() if self.estimate else None,
-            "expected_when_judged": self.expected_when_judged,
+            "expected_when_judged": self.expected_when_judged, "flatters": self.flatters,
         }  # fmt: skip
 
 
@@ -88,7 +93,8 @@ def watch_run(
             no_drift = "" if drift else "nobody is eligible"
     concerns = of_drift(drift, rules) if drift else []
     concerns += of_estimate(estimate, before, rules) if estimate else []
-    return WatchedRun(run, drift, no_drift, estimate, before, tuple(concerns))
+    flatters = bool(bundle and has_learned_from(bundle, run.cutoff))
+    return WatchedRun(run, drift, no_drift, estimate, before, flatters, tuple(concerns))
 
 
 def _drift(run: ScoreRun, bundle: Bundle, checked: CheckedTables, store: Store, rules: MonitorSettings) -> Drift | None:
