@@ -10,7 +10,7 @@ export BENTOML_DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
-.PHONY: messages help demo serve test quick lint format bench bench-accuracy bench-decisions bench-features bench-segments bench-serving browser engines screenshots lock clean
+.PHONY: messages help demo serve test quick lint format bench bench-accuracy bench-decisions bench-features bench-segments bench-serving bench-value browser engines screenshots lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -61,7 +61,7 @@ messages: $(READY) ## Bring the page's catalogues up to date with its texts
 	@$(VENV)/bin/pybabel -q update -i .venv/holdfast.pot -d serving/locale -D holdfast --no-fuzzy-matching --ignore-obsolete \
 	  --omit-header -w 110
 
-bench: bench-features bench-accuracy bench-serving bench-page ## Every benchmark
+bench: bench-features bench-accuracy bench-value bench-serving bench-page ## Every benchmark
 
 bench-features: $(READY) ## Vectors: time for all cut-offs of the demo shop, beside pandas
 	@$(PY) tests/benchmarks/bench_features.py
@@ -69,6 +69,9 @@ bench-features: $(READY) ## Vectors: time for all cut-offs of the demo shop, bes
 bench-accuracy: $(READY) ## Ours beside logistic regression, LightGBM, scikit-learn and FLAML on ten real tables; hours
 	@$(UV) pip install --quiet --python $(PY) --constraints constraints.txt --editable '.[bench]'
 	@$(PY) tests/benchmarks/bench_accuracy.py
+
+bench-value: $(READY) ## Customer value out of time: the candidates, and BG/NBD's 39 weeks of CDNOW
+	@$(PY) tests/benchmarks/bench_value.py
 
 bench-serving: $(READY) ## Score by id at 16 clients, beside a no-op of the same service
 	@$(PY) tests/benchmarks/bench_serving.py

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.combined_spend import CombinedSpend
 from models.contract_spend import ContractSpend
 from models.purchase_process import PurchaseProcess
 from models.spend import BoostedSpend, SpendModel, UsualSpend, ValueRows
@@ -130,10 +131,21 @@ def _spend(plain: Mapping[str, Any], text: str) -> SpendModel:
         case UsualSpend.kind:
             return UsualSpend(**content)
         case PurchaseProcess.kind:
-            return PurchaseProcess(**content)
+            return _process(content)
         case ContractSpend.kind:
             return ContractSpend.from_dict(content)
         case BoostedSpend.kind if text:
-            return BoostedSpend(**{**content, "features": tuple(content["features"])}, text=text)
+            return _boosted(content, text)
+        case CombinedSpend.kind if text:
+            return CombinedSpend(_process(content["process"]), _boosted(content["boosted"], text))
         case other:
             raise ValueError(f"there is no spend model {other!r}, or its text is missing")
+
+
+def _process(plain: Mapping[str, Any]) -> PurchaseProcess:
+    return PurchaseProcess(**{name: value for name, value in plain.items() if name != "kind"})
+
+
+def _boosted(plain: Mapping[str, Any], text: str) -> BoostedSpend:
+    content = {name: value for name, value in plain.items() if name not in ("kind", "features")}
+    return BoostedSpend(**content, features=tuple(plain["features"]), text=text)

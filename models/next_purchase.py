@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+_ROUNDING = 1e-12
 NEEDS = ("purchase_days_in_memory", "days_since_last_purchase", "mean_gap_days")
 """The behaviour columns that tell a customer's rhythm."""
 
@@ -35,7 +36,7 @@ class SilenceCurve:
         if not len(grid):
             return np.full(len(silence), np.nan)
         now = np.interp(silence, np.concatenate([[0.0], grid]), np.concatenate([[1.0], share]))
-        place = np.searchsorted(-share, -now / 2)
+        place = np.searchsorted(-share, -now / 2 - _ROUNDING)
         known = (silence <= grid[-1]) & (place < len(grid))
         return np.where(known, grid[np.minimum(place, len(grid) - 1)], np.nan)
 

@@ -82,8 +82,8 @@ class UsualSpend:
 class BoostedSpend:
     """Gradient-boosted trees that multiply what the usual spend promises; then every window brings `decline` of the last.
 
-    expected = (usual spend of a window + `typical`) x exp(trees); so where the trees rise with the usual spend, the
-    whole does.
+    expected = (usual spend of a window, drawn towards `typical`) x exp(trees); so where the trees rise with the usual
+    spend, the whole does.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class BoostedSpend:
     window_periods
         Periods that the trees were fitted on, together.
     typical
-        Mean spend of a window, from which newcomers start too.
+        Mean spend of a window.
     decline
         Spend of a window over that of the one before, at most 1.
     """
@@ -128,4 +128,4 @@ class BoostedSpend:
 
 def start(rows: ValueRows, window_days: int, typical: float) -> Floats:
     """What the trees of `BoostedSpend` start from: the logarithm of a window's usual spend, drawn towards the typical."""
-    return np.asarray(np.log(rows.usual_spend_per_28d * (window_days / 28) + typical), float)
+    return np.asarray(np.log((rows.usual_spend_per_28d * (window_days / 28) + typical) / 2), float)

@@ -94,6 +94,16 @@ def test_three_customers_by_hand() -> None:
     ]
 
 
+def test_equity_counts_all_who_have_a_value_and_is_left_out_where_an_older_version_scored() -> None:
+    found = told(run(*PEOPLE))
+    older = run(*PEOPLE)
+    older = replace(older, summary={name: part for name, part in older.summary.items() if name != "equity"})
+
+    assert 4 == found.equity["customers"]
+    assert found.equity["mean"] == pytest.approx(4 * entry().answer["lifetime_value"]["mean"])
+    assert {} == told(older).equity
+
+
 PRICE = {**REASON, "driver": "price"}
 AT_RISK = (
     entry("a", 0.8, value_at_risk=80.0),

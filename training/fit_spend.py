@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from features.catalog import Catalog
 from features.snapshot import day_number
+from models.combined_spend import CombinedSpend
 from models.purchase_process import NEEDS, PurchaseProcess
 from models.spend import BoostedSpend, SpendModel, UsualSpend, start
 from training.fit_contract_spend import fit_contract_spend
@@ -95,6 +96,18 @@ def decline(spending: Spending, cutoffs: Sequence[date], window_days: int) -> fl
     which = spending.at(*known[len(known) // 2 :])
     first = float(spending.spend[which].sum())
     return min(1.0, float(spending.later[which].sum()) / first) if first > 0 else 1.0
+
+
+def fit_all(
+    candidates: Mapping[str, Candidate], spending: Spending, cutoffs: Sequence[date], periods: int, study: Study
+) -> dict[str, SpendModel]:
+    """Every candidate that these windows allow, the simplest first; last the mean of process and trees, where both are."""
+    fitted = {name: fit(spending, cutoffs, periods, study) for name, fit in candidates.items()}
+    found = {name: model for name, model in fitted.items() if model is not None}
+    process, boosted = found.get(PurchaseProcess.kind), found.get(BoostedSpend.kind)
+    if isinstance(process, PurchaseProcess) and isinstance(boosted, BoostedSpend):
+        found[CombinedSpend.kind] = CombinedSpend(process, boosted)
+    return found
 
 
 def candidates_of(catalog: Catalog) -> Mapping[str, Candidate]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from models.lifetime import Spread
 from training.bootstrap import draws, summary
-from training.fit_spend import Candidate
+from training.fit_spend import Candidate, fit_all
 from training.spending import Spending, Window
 from training.spoken import VALUED_BY
 from training.study import Study
@@ -87,7 +87,7 @@ class ValueJudgment:
 def judge_value(spending: Spending, window: Window, candidates: Mapping[str, Candidate], study: Study) -> ValueJudgment:
     """Judge the candidates that can be fitted (the first one always can) and keep one by the rule."""
     judged = [_judged(spending, window, cutoff, candidates, study) for cutoff in window.judged]
-    names = [name for name in candidates if all(name in one.expected for one in judged)]
+    names = [name for name in judged[0].expected if all(name in one.expected for one in judged)]
     models, deviance = _measured(judged, names, spending, study.fit.seed)
     chosen = names[0]
     paired: dict[str, dict[str, Any]] = {}
@@ -96,7 +96,7 @@ def judge_value(spending: Spending, window: Window, candidates: Mapping[str, Can
         paired[name] = {"against": chosen, "deviance_less": gain}
         if gain["low"] > 0:
             chosen = name
-    coverage = _coverage(spending, window, judged, chosen, candidates[chosen], study)
+    coverage = _coverage(spending, window, judged, chosen, candidates, study)
     return ValueJudgment(window, tuple(judged), models, paired, chosen, coverage)
 
 
@@ -107,8 +107,8 @@ def _judged(
     over = [one for one in window.cutoffs if one + timedelta(days=window.days) <= cutoff]
     which = spending.at(cutoff)
     rows = spending.rows(which)
-    fitted = {name: fit(spending, over, window.periods, study) for name, fit in candidates.items()}
-    expected = {name: model.by_period(rows, window.periods).sum(axis=1) for name, model in fitted.items() if model}
+    fitted = fit_all(candidates, spending, over, window.periods, study)
+    expected = {name: model.by_period(rows, window.periods).sum(axis=1) for name, model in fitted.items()}
     return JudgedValue(cutoff, which, spending.spend[which], expected)
 
 
@@ -132,18 +132,19 @@ def _measured(
 
 
 def _coverage(
-    spending: Spending, window: Window, judged: Sequence[JudgedValue], name: str, fit: Candidate,
+    spending: Spending, window: Window, judged: Sequence[JudgedValue], name: str, candidates: Mapping[str, Candidate],
     study: Study,
 ) -> dict[str, float]:  # fmt: skip
     """How often spend fell within, below and above the interval that earlier windows would have given it."""
     below, above = [], []
     for split, one in zip(window.splits, judged, strict=True):
         assert isinstance(split.calibrate, date)
-        earlier = fit(spending, [c for c in split.fit if isinstance(c, date)], window.periods, study)
+        cutoffs = [cutoff for cutoff in split.fit if isinstance(cutoff, date)]
+        earlier = fit_all(candidates, spending, cutoffs, window.periods, study)
         which = spending.at(split.calibrate)
-        if earlier is None:
+        if name not in earlier:
             continue
-        expected = earlier.by_period(spending.rows(which), window.periods).sum(axis=1)
+        expected = earlier[name].by_period(spending.rows(which), window.periods).sum(axis=1)
         spread = fit_spread(spending.spend[which], expected, window.periods)
         low, high = spread.around(one.expected[name], window.periods)
         below.append(one.spent < low)

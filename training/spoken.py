@@ -13,5 +13,6 @@ PLAINLY = {
 VALUED_BY = {
     "usual_spend": "the usual spend and the chance of staying", "purchase_process": "BG/NBD and gamma-gamma",
     "contract_spend": "the survival of contracts", "boosted_spend": "boosted trees on the behaviour",
+    "combined_spend": "the mean of BG/NBD with gamma-gamma and boosted trees",
 }  # fmt: skip
 """What customer value is expected by."""
