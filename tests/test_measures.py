@@ -121,6 +121,12 @@ def test_the_slope_is_that_of_a_logistic_regression_on_the_log_odds() -> None:
     )
 
 
+def test_whoever_says_the_same_of_all_has_no_slope() -> None:
+    churned, _ = some(12)
+
+    assert calibration_slope(churned, np.full(300, 0.2), np.ones((2, 300))).tolist() == [0, 0]
+
+
 def test_gains_by_hand_split_the_customer_at_the_edge() -> None:
     """Four of twenty left; of the two riskiest one did, and the fifth of six is half inside 22.5 %."""
     churned = np.array([1, 0, 1, 1, 1] + [0] * 15, float)

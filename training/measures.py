@@ -20,7 +20,7 @@ from training.study import ProfitSettings
 
 Floats = npt.NDArray[np.float64]
 Measure = Callable[[Floats, Floats, Floats], Floats]
-_SETTLED = 1e-9
+_SETTLED, _FLAT = 1e-9, 1e-9
 
 
 def auc(churned: Floats, probability: Floats, weights: Floats) -> Floats:
@@ -97,7 +97,10 @@ def _bins(probability: Floats, bins: int) -> Floats:
 
 
 def calibration_slope(churned: Floats, probability: Floats, weights: Floats) -> Floats:
-    """Slope of the log-odds that happened over those said (Cox 1958): 1 is right, below it the extremes are overdone."""
+    """Slope of the log-odds that happened over those said (Cox 1958): 1 is right, below it the extremes are overdone.
+
+    0 where the same is said of all.
+    """
     return _recalibrated(churned, probability, weights, slope_is_free=True)[1]
 
 
@@ -119,11 +122,11 @@ def _recalibrated(
         missing, curved = weights * (churned - now), weights * now * (1 - now)
         g, h = missing.sum(axis=1), curved.sum(axis=1)
         gx, hx, hxx = (missing @ said, curved @ said, curved @ said**2) if slope_is_free else (0.0, 0.0, 1.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            of = h * hxx - hx * hx
-            change = np.clip((hxx * g - hx * gx) / of, -2, 2), np.clip((h * gx - hx * g) / of, -2, 2)
+        of = h * hxx - hx * hx
+        per = np.divide(1.0, of, out=np.zeros_like(of), where=of > _FLAT)
+        change = np.clip((hxx * g - hx * gx) * per, -2, 2), np.clip((h * gx - hx * g) * per, -2, 2)
         intercept, slope = intercept + change[0], slope + (change[1] if slope_is_free else 0.0)
-        if np.nanmax(np.abs(change), initial=0.0) < _SETTLED:
+        if np.abs(change).max(initial=0.0) < _SETTLED:
             break
     return intercept, slope
 
