@@ -16,7 +16,10 @@ ROOMS = {
     "features.commands": ("init", "vectors"),
     "training.check_command": ("check",),
     "training.label_command": ("label",),
-    "training.commands": ("train", "judge", "promote", "monitor", "ui"),
+    "training.commands": ("train", "judge", "monitor", "ui"),
+    "training.promote_command": ("promote", "rollback"),
+    "training.compare_command": ("compare",),
+    "training.retrain_command": ("retrain",),
     "serving.commands": ("score", "serve", "keys", "users"),
 }
 REFUSED = 3  # exit code; 0 is done, 1 an error of ours, 2 a wrong command line
@@ -57,6 +60,7 @@ def demo(
     from serving.users import first_login
     from training import commands as training
     from training.check_command import check
+    from training.promote_command import promote
 
     watch = Stopwatch()
     if not (folder / "shop.toml").exists():
@@ -68,7 +72,7 @@ def demo(
         say(f"\n{past[0]}: a first bundle learns, from what was known by then, and scores the months that follow.")
         with watch.step("train as then"):
             training.train(folder, datetime.combine(past[0], time()))
-            training.promote("challenger", folder)
+            promote("challenger", folder)
         with watch.step("score as then"), TemporaryDirectory() as nowhere:
             for day in past:
                 serving_room.score(folder, datetime.combine(day, time()), Path(nowhere) / "churn_list.csv")
@@ -77,7 +81,7 @@ def demo(
         training.train(folder)
     with watch.step("promote"):
         try:
-            training.promote("challenger", folder)
+            promote("challenger", folder)
         except Refusal as refusal:
             if refusal.code != "HF304":
                 raise

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -116,8 +117,17 @@ class Minimums(Settings):
 class Gates(Settings):
     """`[gates]`."""
 
-    better_than_recency_rule: bool = True
+    better_than_rule: bool = True
+    min_auc: float = Field(0.6, ge=0, le=1)
+    max_calibration_error: float = Field(0.08, ge=0, le=1)
     max_log_loss_worsening: float = 0.002
+
+
+class Retrain(Settings):
+    """`[retrain]`."""
+
+    after_days: int = Field(84, ge=1)
+    retry_days: int = Field(28, ge=1)
 
 
 class Study(Settings):
@@ -133,6 +143,7 @@ class Study(Settings):
     relationship: RelationshipSettings = RelationshipSettings()
     minimums: Minimums = Minimums()
     gates: Gates = Gates()
+    retrain: Retrain = Retrain()
 
     @model_validator(mode="after")
     def _memory_covers_activity(self) -> Study:
@@ -144,3 +155,11 @@ class Study(Settings):
 def read_study(folder: Path) -> Study:
     """The study in a shop's folder."""
     return read_toml(folder / "study.toml", Study)
+
+
+def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Sections of settings as one level of dotted names."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+    return found

@@ -32,7 +32,7 @@ from training.labels import churn_labels
 from training.panel import Panel, build_panel
 from training.plan import Plan, plan
 from training.population import eligible_rows
-from training.study import Study
+from training.study import Study, flat
 
 
 @dataclass(frozen=True)
@@ -143,19 +143,12 @@ def register(shop: Shop, study: Study, checked: CheckedTables, store: Store, tra
     with watch.step("register"):
         judgment = trained.judgment.as_dict("")
         bundle_id = Registry(store).register(
-            shop.name, trained.bundle, _flat(study.model_dump(mode="json")), _metrics(judgment), judgment, figures,
+            shop.name, trained.bundle, flat(study.model_dump(mode="json")), _metrics(judgment), judgment, figures,
             {"data_fingerprint": checked.fingerprint, "catalog_fingerprint": trained.bundle.catalog.fingerprint,
              "grade": judgment["grade"], "known_until": str(checked.known_until)},
         )  # fmt: skip
         plots.plt.close("all")
     return bundle_id
-
-
-def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in settings.items():
-        found |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
-    return found
 
 
 def _metrics(judgment: Mapping[str, Any]) -> dict[str, float]:
