@@ -113,3 +113,7 @@ def test_a_champion_is_judged_only_on_labels_it_has_not_seen(trained: Trained, c
     assert [str(j.cutoff) for j in judged] == beside["cutoffs"]
     assert beside["challenger_log_loss"] == pytest.approx(trained.judgment.models["holdfast"]["log_loss"]["value"])
     assert beside["log_loss"] < beside["challenger_log_loss"]  # it has in truth seen these labels
+
+
+def test_a_study_of_before_may_call_the_rule_of_thumb_the_recency_rule() -> None:
+    assert not Gates.model_validate({"better_than_recency_rule": False}).better_than_rule
