@@ -16,8 +16,11 @@ ROOMS = {
     "features.commands": ("init", "vectors"),
     "training.check_command": ("check",),
     "training.label_command": ("label",),
-    "training.commands": ("train", "judge", "promote", "ui"),
+    "training.commands": ("train", "judge", "ui"),
     "training.monitor_command": ("monitor",),
+    "training.promote_command": ("promote", "rollback"),
+    "training.compare_command": ("compare",),
+    "training.retrain_command": ("retrain",),
     "serving.commands": ("score", "serve", "keys", "users"),
 }
 REFUSED = 3  # exit code; 0 is done, 1 an error of ours, 2 a wrong command line
@@ -59,6 +62,7 @@ def demo(
     from training import commands as training
     from training.check_command import check
     from training.monitor_command import monitor
+    from training.promote_command import promote
 
     watch = Stopwatch()
     if not (folder / "shop.toml").exists():
@@ -70,7 +74,7 @@ def demo(
         say(f"\n{past[0]}: a first bundle learns, from what was known by then, and scores the months that follow.")
         with watch.step("train as then"):
             training.train(folder, datetime.combine(past[0], time()), trials=0)
-            training.promote("challenger", folder)
+            promote("challenger", folder)
         with watch.step("score as then"), TemporaryDirectory() as nowhere:
             for day in past:
                 serving_room.score(folder, datetime.combine(day, time()), Path(nowhere) / "churn_list.csv")
@@ -79,7 +83,7 @@ def demo(
         training.train(folder, trials=0)  # the search for better settings takes minutes
     with watch.step("promote"):
         try:
-            training.promote("challenger", folder)
+            promote("challenger", folder)
         except Refusal as refusal:
             if refusal.code != "HF304":
                 raise

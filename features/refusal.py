@@ -52,6 +52,8 @@ CODES: dict[str, str] = {
     "HF404": "the registry does not know this bundle or alias",
     "HF405": "the MLflow store cannot be reached",
     "HF406": "the published bundle is of another shop",
+    "HF407": "another process is at work in the store",
+    "HF408": "there is no former champion to go back to",
     # 5xx: the ledger
     "HF501": "the ledger cannot be reached",
     "HF502": "the ledger is locked by another writer",

@@ -194,6 +194,15 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
         raise Refusal("HF402", f"{folder}: {error}.", "Publish the bundle again.") from None
 
 
+def card_of(folder: Path) -> dict[str, Any]:
+    """The card of the bundle in `folder`, without loading the model; empty where there is none that can be read."""
+    try:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
 def _verified(
     folder: Path, content: Mapping[str, Any], further: Mapping[str, str], card: Mapping[str, Any], bundle_id: str
 ) -> Bundle:

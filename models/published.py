@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from features.refusal import Refusal
@@ -17,7 +18,8 @@ from features.store import written_whole
 from models.bundle import Bundle, load_bundle
 
 log = logging.getLogger("bentoml.holdfast")
-_POINTER = "CURRENT"
+_POINTER, _FORMER = "CURRENT", "FORMER"
+_MOST_FORMER = 50
 
 
 def folder_name(bundle_id: str) -> str:
@@ -41,20 +43,53 @@ def place(source: Path, bundles: Path, bundle_id: str) -> Path:
         return target
     with written_whole(target) as beside:
         shutil.copytree(source, beside)
-        child = subprocess.run(
-            [sys.executable, "-m", "models.bundle", str(beside)],
-            capture_output=True, text=True, errors="replace", check=False, cwd=Path(__file__).resolve().parents[1],
-        )  # fmt: skip
-        if child.returncode != 0:
-            last = (child.stderr.strip().splitlines() or ["no message"])[-1]
-            raise Refusal("HF403", f"{bundle_id} cannot be loaded (exit {child.returncode}): {last}", "Train it again.")
+        require_loadable(beside, bundle_id)
     return target
 
 
+def require_loadable(folder: Path, bundle_id: str) -> None:
+    """Refuse (HF403) a bundle's folder that a child process cannot load."""
+    child = subprocess.run(
+        [sys.executable, "-m", "models.bundle", str(folder)],
+        capture_output=True, text=True, errors="replace", check=False, cwd=Path(__file__).resolve().parents[1],
+    )  # fmt: skip
+    if child.returncode != 0:
+        last = (child.stderr.strip().splitlines() or ["no message"])[-1]
+        raise Refusal("HF403", f"{bundle_id} cannot be loaded (exit {child.returncode}): {last}", "Train it again.")
+
+
 def point(bundles: Path, bundle_id: str) -> None:
-    """Make a placed bundle the one that is served."""
-    with written_whole(bundles / _POINTER) as pointer:
-        pointer.write_text(f"{bundle_id}\n")
+    """Make a placed bundle the one that is served; the one before becomes the latest former one."""
+    served = _lines(bundles / _POINTER)
+    if served and served != [bundle_id]:
+        _write(bundles / _FORMER, [*served, *former_ids(bundles)][:_MOST_FORMER])
+    _write(bundles / _POINTER, [bundle_id])
+
+
+def point_back(bundles: Path, bundle_id: str) -> None:
+    """Make a placed bundle the one that is served, in the place of all that came after it."""
+    former = former_ids(bundles)
+    before = former[former.index(bundle_id) + 1 :] if bundle_id in former else former
+    _write(bundles / _POINTER, [bundle_id])
+    _write(bundles / _FORMER, before)
+
+
+def former_ids(bundles: Path) -> list[str]:
+    """The bundles that were served before the present one and are still there, the latest first."""
+    served = _lines(bundles / _POINTER)  # after a promotion that broke off it stands at the head of the former ones too
+    return [one for one in _lines(bundles / _FORMER) if one not in served and (bundles / folder_name(one)).is_dir()]
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def _write(file: Path, lines: Sequence[str]) -> None:
+    with written_whole(file) as beside:
+        beside.write_text("".join(f"{line}\n" for line in lines))
 
 
 def _sums(folder: Path) -> str:

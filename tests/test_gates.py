@@ -10,21 +10,60 @@ from training.study import Gates
 from training.train import Trained
 
 
-def judgment(bundle: str, log_loss: float = 0.3, low: float = 0.01, cutoffs=("a", "b"), beside=None) -> dict:
+def judgment(
+    bundle: str,
+    log_loss: float = 0.3,
+    low: float = 0.01,
+    cutoffs=("a", "b"),
+    beside=None,
+    auc=0.8,
+    error=0.02,
+    asked="silence",
+) -> dict:
     return {
-        "bundle": bundle, "cutoffs": list(cutoffs), "against_champion": beside,
-        "models": {"holdfast": {"log_loss": {"value": log_loss}}},
+        "bundle": bundle, "cutoffs": list(cutoffs), "against_champion": beside, "definition": {"kind": asked},
+        "models": {"holdfast": {"log_loss": {"value": log_loss}, "auc": {"value": auc}, "calibration_error": {"value": error}}},
         "paired": {"recency_rule": {"auc_difference": {"low": low}}},
     }  # fmt: skip
 
 
 def passed(challenger: dict, champion: dict | None) -> list[bool]:
-    return [gate.passed for gate in gates(challenger, champion, Gates())]
+    """Whether it is better than the rule of thumb, and no worse than the champion where there is one."""
+    better, telling, calibrated, *against = gates(challenger, champion, Gates())
+    assert telling.passed
+    assert calibrated.passed
+    return [better.passed, *(gate.passed for gate in against)]
 
 
-def test_the_first_bundle_must_only_beat_the_recency_rule() -> None:
+def test_the_first_bundle_must_only_beat_the_rule_of_thumb() -> None:
     assert [True] == passed(judgment("churn/1"), None)
     assert [False] == passed(judgment("churn/1", low=-0.001), None)
+    assert gates(judgment("churn/1", low=-0.001), None, Gates(better_than_rule=False))[0].passed
+
+
+@pytest.mark.parametrize(
+    ("auc", "error", "expected"),
+    [(0.6, 0.08, [True, True]), (0.5999, 0.0, [False, True]), (0.9, 0.0801, [True, False])],
+)
+def test_a_bundle_must_tell_leavers_from_stayers_and_be_calibrated(
+    auc: float, error: float, expected: list[bool]
+) -> None:
+    found = gates(judgment("churn/1", auc=auc, error=error), None, Gates())
+
+    assert expected == [gate.passed for gate in found[1:]]
+
+
+def test_log_losses_of_different_questions_are_not_compared() -> None:
+    """However good its log loss: it is of other labels. Only who asks for it lets such a bundle pass."""
+    challenger, champion = judgment("churn/2", 0.1, asked="contract"), judgment("churn/1", 0.9)
+
+    *_, gate = gates(challenger, champion, Gates())
+    assert not gate.passed
+    assert "another churn definition" in gate.because
+    assert "--other-question" in gate.because
+    assert gates(challenger, champion, Gates(), other_question=True)[-1].passed
+    del champion["definition"]  # of before judgments told it
+    assert gates(challenger, champion, Gates())[-1].passed
 
 
 def test_on_the_same_cutoffs_the_judged_log_losses_are_compared() -> None:
@@ -47,12 +86,12 @@ def test_judged_on_folds_of_other_days_the_judged_log_losses_are_compared() -> N
     assert [True, True] == passed(
         {**challenger, "in_time": False, "models": champion["models"]}, {**champion, "in_time": False}
     )
-    [_, gate] = gates({**challenger, "in_time": False}, champion, Gates())
+    *_, gate = gates({**challenger, "in_time": False}, champion, Gates())
     assert "wait for labels to mature" in gate.because
 
 
 def test_what_cannot_be_compared_is_not_promoted() -> None:
-    [_, gate] = gates(judgment("churn/2", cutoffs=["c"]), judgment("churn/1"), Gates())
+    *_, gate = gates(judgment("churn/2", cutoffs=["c"]), judgment("churn/1"), Gates())
 
     assert not gate.passed
     assert "wait for labels to mature" in gate.because
@@ -74,3 +113,7 @@ def test_a_champion_is_judged_only_on_labels_it_has_not_seen(trained: Trained, c
     assert [str(j.cutoff) for j in judged] == beside["cutoffs"]
     assert beside["challenger_log_loss"] == pytest.approx(trained.judgment.models["holdfast"]["log_loss"]["value"])
     assert beside["log_loss"] < beside["challenger_log_loss"]  # it has in truth seen these labels
+
+
+def test_a_study_of_before_may_call_the_rule_of_thumb_the_recency_rule() -> None:
+    assert not Gates.model_validate({"better_than_recency_rule": False}).better_than_rule

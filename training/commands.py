@@ -1,4 +1,4 @@
-"""The training room's commands: train, judge, promote, ui."""
+"""The training room's commands: train, judge, ui."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from features.console import Stopwatch, answer, say, show_table
 from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store, written_whole
-from training.gates import gates
 from training.spoken import SPOKEN, VALUED_BY
 from training.study import read_study
 
@@ -87,44 +86,6 @@ def judge(
             beside.write_text(registry.card(version), encoding="utf-8")
         say(f"Wrote {card}")
     answer(found, as_json)
-
-
-@app.command()
-def promote(
-    bundle: Annotated[str, typer.Argument(help="challenger, latest, or churn/7.")] = "challenger",
-    shop: ShopFolder = Path(), as_json: AsJson = False,
-) -> None:  # fmt: skip
-    """Pass a bundle through the gates of study.toml, make it champion and publish it for serving.
-
-    Example: holdfast promote challenger --shop demo-shop
-    """
-    from models.published import require_own
-    from training.registry import Registry
-
-    registry = Registry(local_store())
-    study = read_study(shop)
-    version, champion = registry.version(bundle), registry.champion()
-    mine, theirs = registry.judgment(version), registry.judgment(champion) if champion else None
-    for judged in (mine, theirs):
-        if judged:
-            require_own(read_shop(shop), judged["bundle"], judged["shop"], registry.store.bundles)
-    found = gates(mine, theirs, study.gates)
-    show_table(
-        f"Gates for {version.bundle_id}", ("gate", "passed", "because"),
-        [(gate.name, "yes" if gate.passed else "NO", gate.because) for gate in found],
-    )  # fmt: skip
-    failed = [gate for gate in found if not gate.passed]
-    if failed:
-        raise Refusal(
-            "HF304", f"{version.bundle_id} is not promoted: {failed[0].name}: {failed[0].because}.",
-            "The champion stays. Train a better one, or change the gates in study.toml.",
-        )  # fmt: skip
-    folder = registry.publish(version)
-    say(f"{version.bundle_id} is champion, published in {folder}")
-    weak = "" if mine["grade"] in "AB" else " The gates let it pass, but what you would do without it is about as good."
-    say(f"Grade {mine['grade']}: {mine['grade_because']}{weak}")
-    answer({"bundle": version.bundle_id, "published": str(folder), "grade": mine["grade"],
-            "gates": [{"gate": g.name, "passed": g.passed, "because": g.because} for g in found]}, as_json)  # fmt: skip
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,34 +18,52 @@ class Gate:
     passed: bool
     because: str
 
+    def as_dict(self) -> dict[str, Any]:
+        """The gate as `holdfast promote --json` prints it."""
+        return {"gate": self.name, "passed": self.passed, "because": self.because}
 
-def gates(challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, rules: Gates) -> list[Gate]:
+
+def gates(
+    challenger: Mapping[str, Any], champion: Mapping[str, Any] | None, rules: Gates, other_question: bool = False
+) -> list[Gate]:
     """Every gate that `rules` asks for.
 
     Parameters
     ----------
     challenger, champion
         Judgments as `holdfast judge --json` prints them; no champion, no comparison.
+    other_question
+        Whether the challenger may answer another churn definition than the champion, which no figure compares.
     """
-    found = []
-    if rules.better_than_recency_rule:
-        rule = next(iter(challenger["paired"]))  # the rule of thumb is judged first
-        low = challenger["paired"][rule]["auc_difference"]["low"]
-        found.append(
-            Gate(
-                f"better than the {SPOKEN[rule]}",
-                low > 0,
-                f"AUC difference is at least {low:+.4f} at 95 %; wanted above 0",
-            )
-        )
+    found = [*_of_its_own(challenger, rules)]
     if champion is not None and champion["bundle"] != challenger["bundle"]:
-        found.append(_against(champion, challenger, rules))
+        found.append(_against(champion, challenger, rules, other_question))
     return found
 
 
-def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: Gates) -> Gate:
+def _of_its_own(challenger: Mapping[str, Any], rules: Gates) -> Iterator[Gate]:
+    judged = challenger["models"]["holdfast"]
+    if rules.better_than_rule:
+        rule = next(iter(challenger["paired"]))  # the rule of thumb is judged first
+        low = challenger["paired"][rule]["auc_difference"]["low"]
+        yield Gate(
+            f"better than the {SPOKEN[rule]}", low > 0, f"AUC difference is at least {low:+.4f} at 95 %; wanted above 0"
+        )
+    auc, error = judged["auc"]["value"], judged["calibration_error"]["value"]
+    yield Gate("tells leavers from stayers", auc >= rules.min_auc, f"AUC is {auc:.4f}; wanted at least {rules.min_auc}")
+    yield Gate(
+        "is calibrated", error <= rules.max_calibration_error,
+        f"calibration error is {error:.4f}; wanted at most {rules.max_calibration_error}",
+    )  # fmt: skip
+
+
+def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: Gates, other_question: bool) -> Gate:
     """Log loss against the champion's: on cut-offs new to it, else as both were judged on the same ones, or on folds."""
     name = f"no worse than {champion['bundle']}"
+    theirs_asked, mine_asked = champion.get("definition"), challenger.get("definition")
+    if theirs_asked and mine_asked and theirs_asked != mine_asked:  # a judgment of before did not tell
+        because = f"{champion['bundle']} answers another churn definition: their log losses cannot be compared"
+        return Gate(name, other_question, because + ("" if other_question else "; --other-question lets it pass"))
     beside = challenger.get("against_champion")
     if beside and beside["bundle"] == champion["bundle"]:
         mine, theirs, where = beside["challenger_log_loss"], beside["log_loss"], ", ".join(beside["cutoffs"])

@@ -155,17 +155,24 @@ def _horizon(checked: CheckedTables, study: Study, found: Population, days: int)
         return None
     shares = [count.churn_share for count in known if count.churn_share is not None]
     resting = definition.kind == "silence" or (definition.kind == "event" and definition.event == "does_not")
-    back = [
-        _came_back(labels, churn_labels(checked, found.vectors, replace(definition, horizon_days=days + more)), found)
-        if resting else None
-        for more in (days, 2 * days, definition.active_within_days)
-    ]  # fmt: skip
+
+    def back(more: int) -> float | None:
+        longer = replace(definition, horizon_days=days + more)
+        return _came_back(labels, churn_labels(checked, found.vectors, longer), found) if resting else None
+
     settings = study.model_copy(update={"churn": study.churn.model_copy(update={"horizon_days": days})})
     return HorizonPreview(
-        days, len(known), sum(count.eligible for count in known), sum(count.churned or 0 for count in known),
-        min(shares), max(shares), *back,
+        horizon_days=days,
+        cutoffs=len(known),
+        eligible=sum(count.eligible for count in known),
+        churned=sum(count.churned or 0 for count in known),
+        least=min(shares),
+        most=max(shares),
+        back_within_once=back(days),
+        back_within_twice=back(2 * days),
+        back_within_active=back(definition.active_within_days),
         carries_training=(checked.known_until - checked.first_day).days >= history_needed(settings),
-    )  # fmt: skip
+    )
 
 
 def _came_back(labels: Labels, longer: Labels, found: Population) -> float | None:

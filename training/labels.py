@@ -127,7 +127,7 @@ def write_labels(file: Path, vectors: pa.Table, eligible: npt.NDArray[np.bool_],
     })  # fmt: skip
     with written_whole(file) as beside:
         pq.write_table(table, beside, compression="zstd")
-    return table.num_rows
+    return int(table.num_rows)
 
 
 def spend_within(checked: CheckedTables, rows: pa.Table, days: int) -> npt.NDArray[np.float64]:

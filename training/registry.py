@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,20 @@ from matplotlib.figure import Figure
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
+from requests.exceptions import RequestException
 
+from features.lock import held
 from features.refusal import Refusal
 from features.store import Store
-from models.bundle import Bundle
-from models.published import place, point
+from models.bundle import Bundle, load_bundle
+from models.published import place, point, point_back
 from training.card_page import card_page
 
 MODEL = "churn"
 CHAMPION, CHALLENGER = "champion", "challenger"
 CARD = "card.html"
+_WAITED_SECONDS = 120.0
+_DEAD_AFTER_MS = 3_600_000  # a run is logged within a minute: one still running after an hour is of a process that died
 
 
 @dataclass(frozen=True)
@@ -67,18 +71,29 @@ class Registry:
         self.store = store
         self.local = store.mlflow_uri_setting is None
 
+    @property
+    def exists(self) -> bool:
+        """Whether anything may have been registered: a local store begins with the first training."""
+        return not self.local or (self.store.mlflow / "mlflow.db").exists()
+
     def register(
         self, shop: str, bundle: Bundle, parameters: Mapping[str, Any], metrics: Mapping[str, float],
         judgment: Mapping[str, Any], figures: Mapping[str, Figure], tags: Mapping[str, str],
     ) -> str:  # fmt: skip
-        """Log one run with all of it, register the model, and call it challenger; the bundle's id."""
-        with self._reached(create=True) as client, tempfile.TemporaryDirectory() as folder:
+        """Log one run with all of it, register the model, and call it challenger; the bundle's id.
+
+        A run that breaks off is marked as failed, now or by the next one, and no version is made of it.
+        """
+        with self.alone(), self._reached(create=True) as client, tempfile.TemporaryDirectory() as folder:
             bundle.write(Path(folder) / "bundle")
-            mlflow.set_experiment(experiment_id=self._experiment(client, shop))
+            experiment = self._experiment(client, shop)
+            mlflow.set_experiment(experiment_id=experiment)
             with mlflow.start_run(tags=dict(tags)) as run:
+                _fail_abandoned(client, experiment, run.info.start_time)
                 mlflow.log_params(dict(parameters))
                 mlflow.log_metrics(dict(metrics))
-                mlflow.log_dict({**judgment, "shop": shop}, "judgment.json")
+                asked = {"shop": shop, "definition": asdict(bundle.definition)}
+                mlflow.log_dict({**judgment, **asked}, "judgment.json")
                 for name, figure in figures.items():
                     mlflow.log_figure(figure, f"plots/{name}.png")
                 mlflow.log_artifacts(str(Path(folder) / "bundle"), "bundle")
@@ -90,11 +105,13 @@ class Registry:
                         Schema([ColSpec("double", "churn_probability")]),
                     ),
                     pip_requirements=[f"lightgbm=={lgb.__version__}"],
-                    registered_model_name=MODEL,
                 )
-            version = str(logged.registered_model_version)
+            # only now that the run is whole, so that no version is of half a run
+            made = mlflow.register_model(
+                logged.model_uri, MODEL, await_registration_for=0, tags={"run_id": run.info.run_id}
+            )
+            version = str(made.version)
             client.log_text(run.info.run_id, card_page(bundle, f"{MODEL}/{version}"), CARD)
-            client.set_model_version_tag(MODEL, version, "run_id", run.info.run_id)
             client.set_registered_model_alias(MODEL, CHALLENGER, version)
         return f"{MODEL}/{version}"
 
@@ -150,21 +167,47 @@ class Registry:
                 )  # fmt: skip
             return str(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"))
 
-    def publish(self, version: Version) -> Path:
-        """Fetch the version's bundle, place it, make it the champion, and only then have it served."""
-        with self._reached() as client, tempfile.TemporaryDirectory() as folder:
-            fetched = mlflow.artifacts.download_artifacts(
-                run_id=version.run_id, artifact_path="bundle", dst_path=folder
-            )
-            target = place(Path(fetched), self.store.bundles, version.bundle_id)
+    def tags(self, version: Version) -> dict[str, str]:
+        """The tags of the version's run: fingerprints, `grade`, `known_until`."""
+        with self._reached() as client:
+            return dict(client.get_run(version.run_id).data.tags)
+
+    def bundle(self, version: Version) -> Bundle:
+        """The version's bundle, loaded; not published."""
+        with self._fetched(version) as folder:
+            return load_bundle(folder, version.bundle_id)
+
+    def publish(self, version: Version, back: bool = False) -> Path:
+        """Fetch the version's bundle, place it, make it the champion, and only then have it served.
+
+        Parameters
+        ----------
+        back
+            Whether this goes back to a former champion, so that those after it are no longer former ones.
+        """
+        with self._reached() as client, self._fetched(version) as folder:
+            target = place(folder, self.store.bundles, version.bundle_id)
             client.set_registered_model_alias(MODEL, CHAMPION, version.number)
-            point(self.store.bundles, version.bundle_id)
+            (point_back if back else point)(self.store.bundles, version.bundle_id)
         return target
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else of this store registers, promotes or goes back meanwhile; HF407 where someone does so for long."""
+        with held(self.store.root / "registry.lock", "registering or promoting a bundle", _WAITED_SECONDS):
+            yield
+
+    @contextmanager
+    def _fetched(self, version: Version) -> Iterator[Path]:
+        with self._reached(), tempfile.TemporaryDirectory() as folder:
+            yield Path(
+                mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="bundle", dst_path=folder)
+            )
 
     @contextmanager
     def _reached(self, create: bool = False) -> Iterator[mlflow.MlflowClient]:
         uri = self.store.mlflow_uri
-        if self.local and not create and not (self.store.mlflow / "mlflow.db").exists():
+        if not create and not self.exists:
             raise Refusal("HF405", f"there is no MLflow store in {self.store.mlflow}.", "Run: holdfast train")
         if self.local:
             self.store.mlflow.mkdir(parents=True, exist_ok=True)
@@ -173,9 +216,9 @@ class Registry:
         try:
             mlflow.set_tracking_uri(uri)
             yield mlflow.MlflowClient(uri)
-        except MlflowException as error:
+        except (MlflowException, RequestException) as error:  # artifacts go over HTTP without MLflow's own errors
             raise Refusal(
-                "HF405", f"the MLflow store {uri} answers: {str(error).splitlines()[0]}",
+                "HF405", f"the MLflow store {uri} answers: {(str(error).splitlines() or [type(error).__name__])[0]}",
                 "Is it running, and is MLFLOW_TRACKING_URI right?",
             ) from error  # fmt: skip
 
@@ -186,6 +229,13 @@ class Registry:
             return str(known.experiment_id)
         place = (self.store.mlflow / "artifacts").as_uri() if self.local else None
         return str(client.create_experiment(name, artifact_location=place))
+
+
+def _fail_abandoned(client: mlflow.MlflowClient, experiment: str, started_ms: int) -> None:
+    """End the runs of processes that died, or that lost MLflow in the middle, as failed; nothing was registered of them."""
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if run.info.start_time < started_ms - _DEAD_AFTER_MS:
+            client.set_terminated(run.info.run_id, "FAILED")
 
 
 def _unknown(name: str) -> Refusal:

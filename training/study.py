@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from features.settings import Settings, read_toml
 from models.definition import ChurnDefinition, Event, Kind
@@ -152,7 +152,11 @@ class Minimums(Settings):
 class Gates(Settings):
     """`[gates]`."""
 
-    better_than_recency_rule: bool = True
+    better_than_rule: bool = Field(
+        True, validation_alias=AliasChoices("better_than_rule", "better_than_recency_rule")
+    )  # which is what files of before call it
+    min_auc: float = Field(0.6, ge=0, le=1)
+    max_calibration_error: float = Field(0.08, ge=0, le=1)
     max_log_loss_worsening: float = 0.002
 
 
@@ -178,6 +182,13 @@ class MonitorSettings(Settings):
         return self
 
 
+class Retrain(Settings):
+    """`[retrain]`."""
+
+    after_days: int = Field(84, ge=1)
+    retry_days: int = Field(28, ge=1)
+
+
 class Study(Settings):
     """The content of `study.toml`."""
 
@@ -194,6 +205,7 @@ class Study(Settings):
     minimums: Minimums = Minimums()
     gates: Gates = Gates()
     monitor: MonitorSettings = MonitorSettings()
+    retrain: Retrain = Retrain()
 
     @model_validator(mode="after")
     def _memory_covers_activity(self) -> Study:

@@ -1,0 +1,98 @@
+"""Whether it is time to learn again, and why: no champion, an alarm, new labels, or another question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from features.checked import CheckedTables
+from features.store import Store
+from models.bundle import Bundle
+from training.plan import plan
+from training.study import Study, flat
+
+_NOT_LEARNED_BY = ("gates.", "retrain.", "vectors.threads", "fit.threads")
+"""Settings that make no other bundle."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A challenger that has been trained since the champion: the study it learned by, and until when what is known."""
+
+    bundle_id: str
+    study: Mapping[str, Any]
+    known_until: date
+
+
+def reasons_to_retrain(
+    champion: Bundle | None, tried: Tried | None, checked: CheckedTables, study: Study, store: Store
+) -> tuple[list[str], str]:
+    """Why to learn again now, none where it is not needed; and why not.
+
+    Parameters
+    ----------
+    tried
+        The latest challenger that is not champion: what has been tried is not tried again on the same study before
+        `retrain.retry_days` of new days are known.
+
+    Raises
+    ------
+    Refusal
+        HF104, HF207, HF303 where there is nothing to learn from.
+    """
+    newest = plan(checked, study).cutoffs[-1]
+    if champion is None:
+        return _unless_tried(["there is no champion"], tried, checked, study)
+    found = []
+    if champion.definition != study.churn.meant:
+        found.append(f"study.toml asks another question: {study.churn.meant.told}")
+    elif changed := settings_changed(champion.card.get("study", {}), study):
+        found.append(f"study.toml was changed since {champion.id}: {', '.join(changed)}")
+    if alarm := _alarm(store, champion.id):
+        found.append(alarm)
+    days = (newest - champion.trained_until).days
+    if days >= study.retrain.after_days:
+        found.append(
+            f"{days} days of labels are new to {champion.id}; retrain.after_days is {study.retrain.after_days}"
+        )
+    if not found:
+        return [], (
+            f"{champion.id} has learned until {champion.trained_until}; {max(days, 0)} days of labels are new to it, of"
+            f" {study.retrain.after_days} wanted, and nothing else has changed"
+        )
+    return _unless_tried(found, tried, checked, study)
+
+
+def _unless_tried(found: list[str], tried: Tried | None, checked: CheckedTables, study: Study) -> tuple[list[str], str]:
+    if tried is None or settings_changed(tried.study, study):
+        return found, ""
+    again = tried.known_until + timedelta(days=study.retrain.retry_days)
+    if checked.known_until >= again:
+        return found, ""
+    return (
+        [],
+        f"{'; '.join(found)}; but {tried.bundle_id} was tried for that with what was known until {tried.known_until}, and is not champion: tried again once {again} is known",
+    )
+
+
+def settings_changed(learned_by: Mapping[str, Any], study: Study) -> list[str]:
+    """The settings by which other things would be learned than by those of a bundle; those it did not know yet count not."""
+    before, now = flat(learned_by), flat(study.model_dump(mode="json"))
+    return sorted(
+        name for name in before.keys() & now.keys()
+        if before[name] != now[name] and not name.startswith(_NOT_LEARNED_BY)
+    )  # fmt: skip
+
+
+def _alarm(store: Store, bundle_id: str) -> str | None:
+    """What the last monitoring says of this bundle, if it is an alarm."""
+    try:
+        told = json.loads((store.root / "monitor" / "latest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    if told.get("severity") != "alarm" or told.get("bundle") != bundle_id:
+        return None
+    return f"the last monitoring of {bundle_id} raised an alarm"
