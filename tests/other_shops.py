@@ -80,6 +80,10 @@ min_customers_in_leaf = 50
 column_share = 0.5
 [tune]
 trials = 0
+[interval]
+fits = 5
+[judge]
+reason_refits = 2
 [minimums]
 customers = 200
 churners = 10
@@ -135,6 +139,10 @@ min_customers_in_leaf = 30
 column_share = 0.8
 [tune]
 trials = 0
+[interval]
+fits = 5
+[judge]
+reason_refits = 2
 [minimums]
 customers = 200
 churners = 50

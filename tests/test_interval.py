@@ -45,7 +45,7 @@ def spread(customers: int, columns: Catalog) -> tuple[float, float]:
     ids = np.array([str(k) for k in range(customers)], object)
     panel = Panel(None, X, churned, churned * 0.0, np.zeros(customers, np.int32), ids, np.zeros(customers, np.int32))
     margin = np.asarray(fit_trees(columns, X, churned, FIT).predict(strangers, raw_score=True))
-    low, high = fit_interval(panel, columns, FIT, slope=1.0).bounds(strangers, margin)
+    low, high = fit_interval(panel, columns, FIT, slope=1.0, fits=20).bounds(strangers, margin)
     return float(((low <= sigmoid(truth)) & (sigmoid(truth) <= high)).mean()), float((high - low).mean())
 
 

@@ -13,7 +13,6 @@ from training.panel import Panel
 from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
-FITS = 20
 _TREES = 60
 _FASTEST = 0.3
 _TOGETHER = 1.25  # times the spread: fits of one kind err together too, as made-up customers of known truth show
@@ -22,11 +21,11 @@ _OF_SPREAD = {"learning_rate": 0.1, "num_leaves": 15, "max_depth": 4, "min_data_
 _SPREAD_TREES = 60
 
 
-def fit_interval(panel: Panel, catalog: Catalog, settings: FitSettings, slope: float) -> IntervalModel:
+def fit_interval(panel: Panel, catalog: Catalog, settings: FitSettings, slope: float, fits: int) -> IntervalModel:
     """How far the log-odds move when customers are drawn anew with repetition (bagging; Breiman 1996), as a function of X.
 
-    Twenty fits of fewer and quicker trees stand for as many of the model's own; what they say of every row of the panel
-    has a spread, of whose logarithm one small model is made, so that serving asks one and not twenty.
+    Fits of fewer and quicker trees stand for the model's own; what they say of every row of the panel has a spread, of
+    whose logarithm one small model is made, so that serving asks one and not twenty.
 
     Parameters
     ----------
@@ -42,8 +41,8 @@ def fit_interval(panel: Panel, catalog: Catalog, settings: FitSettings, slope: f
                        free_raw_data=False)  # fmt: skip
     everyone, who = np.unique(panel.customer_ids.astype(str), return_inverse=True)
     random = np.random.default_rng(settings.seed)
-    margins = np.empty((FITS, len(panel.X)))
-    for k in range(FITS):
+    margins = np.empty((fits, len(panel.X)))
+    for k in range(fits):
         times = random.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)))
         data.set_weight(times[who].astype(float))
         fitted = lgb.train(tree_parameters(catalog, quick) | {"seed": settings.seed + k}, data, trees)

@@ -84,6 +84,12 @@ class TuneSettings(Settings):
     deepest: int = Field(6, ge=2, le=12)
 
 
+class IntervalSettings(Settings):
+    """`[interval]`: of a probability."""
+
+    fits: int = Field(20, ge=5, le=200)
+
+
 class SegmentSettings(Settings):
     """`[segments]`."""
 
@@ -197,6 +203,7 @@ class Study(Settings):
     vectors: VectorSettings = VectorSettings()
     fit: FitSettings = FitSettings()
     tune: TuneSettings = TuneSettings()
+    interval: IntervalSettings = IntervalSettings()
     segments: SegmentSettings = SegmentSettings()
     value: ValueSettings = ValueSettings()
     bands: BandSettings = BandSettings()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from features.behavior import catalog_of
 from features.catalog import Catalog
@@ -100,6 +101,7 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
     return Prepared(planned, panel, known, catalog, value, references, categories)
 
 
+@threadpool_limits.wrap(limits=1)  # on a busy machine threads that wait for each other cost far more than they bring
 def fit_bundle(
     shop: Shop, study: Study, checked: CheckedTables, store: Store | None, watch: Stopwatch,
     champion: Bundle | None = None,
@@ -123,7 +125,7 @@ def fit_bundle(
         fitted = fit_split(panel, planned.final, catalog, tuned[-1].settings)
         model = churn_model(fitted, catalog, categories)
     with watch.step("interval"):
-        interval = fit_interval(panel, catalog, tuned[-1].settings, fitted.platt.slope)
+        interval = fit_interval(panel, catalog, tuned[-1].settings, fitted.platt.slope, study.interval.fits)
     with watch.step("segments"):
         newest = panel.X[panel.at(planned.cutoffs[-1])]
         segmenter = fit_segments(
