@@ -80,7 +80,6 @@ def study() -> Study:
             "fit": {"trees": 60, "learning_rate": 0.1, "min_customers_in_leaf": 20},
             "tune": {"trials": 0},
             "interval": {"fits": 5},
-            "judge": {"reason_refits": 2},
             "segments": {"fewest": 3, "most": 4},
             "judge": {"reason_refits": 2},
             "value": {"trees": 60},
