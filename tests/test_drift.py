@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.drift_reference import DriftReference, Spread, counts
-from training.drift import chance_of, holm, leading_shares, psi
+from training.drift import _between, _state, chance_of, holm, leading_shares, psi
 from training.fit_drift_reference import _spread
+from training.study import MonitorSettings
 
 SHOPS = 200
 
@@ -64,6 +65,32 @@ def test_small_shops_cross_the_usual_thresholds_by_chance_alone() -> None:
     indexes = [psi(*random.multinomial(150, shares, size=2).astype(float)) for _ in range(SHOPS)]
 
     assert np.mean(np.array(indexes) > 0.1) > 0.5
+
+
+def states(random: np.random.Generator, customers: int, columns: int, moved_by: float) -> list[str]:
+    """Of columns whose values are drawn anew, normally spread, their middle moved by so many standard deviations."""
+    spreads = [_spread([random.normal(size=customers)], [True], None) for _ in range(columns)]
+    found = [_between(spread, random.normal(moved_by, size=customers), customers) for spread in spreads]
+    adjusted = holm([p_value for _, p_value in found])
+    return [_state(index, 0.0, p, MonitorSettings()) for (index, _), p in zip(found, adjusted, strict=True)]
+
+
+@pytest.mark.parametrize("customers", [100, 1000])
+def test_a_shop_in_which_nothing_has_changed_is_quiet_whatever_its_size(customers: int) -> None:
+    """Of 25 shops of 50 columns each, one may have a column that is told (Holm at 0.01)."""
+    random = np.random.default_rng(2)
+    told = sum(states(random, customers, 50, 0.0).count("ok") < 50 for _ in range(25))
+
+    assert told <= 1
+
+
+@pytest.mark.parametrize(
+    ("customers", "moved_by", "state"), [(1000, 0.4, "watch"), (1000, 0.8, "alarm"), (100, 1.2, "alarm")]
+)
+def test_a_shop_that_has_changed_is_told(customers: int, moved_by: float, state: str) -> None:
+    found = states(np.random.default_rng(2), customers, 50, moved_by)
+
+    assert found.count(state) >= 45
 
 
 def test_what_is_usual_is_the_largest_distance_of_a_cutoff_from_those_before_it() -> None:

@@ -148,7 +148,7 @@ def _show_drift(newest: WatchedRun) -> None:
     drift, spread = newest.drift, newest.drift.probability
     say(f"{newest.run.name}: {drift.customers:,} eligible customers against {drift.reference_customers:,} at a cut-off of"
         f" {', '.join(map(str, drift.reference_cutoffs))}.")  # fmt: skip
-    rows = [("churn probability", "", f"{spread.psi:.3f}", f"{spread.usual_psi:.3f}", f"{spread.mean_before:.3f}",
+    rows: list[tuple[str, ...]] = [("churn probability", "", f"{spread.psi:.3f}", f"{spread.usual_psi:.3f}", f"{spread.mean_before:.3f}",
              f"{spread.mean:.3f}", spread.state)]  # fmt: skip
     for column in most_drifted(drift.columns)[:_SHOWN]:
         means = ["" if mean is None else f"{mean:,.3g}" for mean in (column.mean_before, column.mean)]
