@@ -110,6 +110,25 @@ def test_a_contract_answer_matures_after_horizon_and_grace(gym: Led) -> None:
     assert answer["relationship"]["state"] in ("first_time", "repeat", "loyal", "won_back")
 
 
+def test_the_value_of_contracts_is_judged_by_survival_too(gym: Led) -> None:
+    value = gym.judged["value"]
+    survival = value["models"]["contract_spend"]
+
+    assert ["usual_spend", "contract_spend", "boosted_spend"] == list(value["models"])
+    assert 0.8 < survival["total_ratio"]["value"] < 1.2
+    assert survival["correlation"]["value"] > 0.6
+    assert value["next_purchase"] == {}
+
+
+def test_the_value_of_a_contract_lies_in_its_interval_and_sums_to_equity(gym: Led) -> None:
+    values = [gym.answer(row["customer_id"])["lifetime_value"] for row in gym.rows()[:20]]
+    equity = gym.said["score"]["equity"]
+
+    assert all(0 <= value["low"] <= value["mean"] <= value["high"] for value in values)
+    assert equity["low"] <= equity["mean"] <= equity["high"]
+    assert equity["mean"] >= sum(float(row["lifetime_value"]) for row in gym.rows()) - 1
+
+
 def test_a_subscriber_posted_is_scored_as_in_the_batch(gym: Led) -> None:
     for row in gym.rows()[:5]:
         customer = row["customer_id"]
@@ -119,6 +138,7 @@ def test_a_subscriber_posted_is_scored_as_in_the_batch(gym: Led) -> None:
             interactions=gym.events("interactions", customer),
         )  # fmt: skip
         assert found["churn_probability"] == pytest.approx(kept["churn_probability"], abs=1e-9)
+        assert found["lifetime_value"] == kept["lifetime_value"]
         assert found["reasons"] == kept["reasons"]
 
 

@@ -90,13 +90,17 @@ def _returning(seen: Spending, found: ValueJudgment) -> float:
 
 
 def _total(seen: Spending, found: ValueJudgment, seed: int) -> tuple[float, float]:
-    """How far what all spent together strayed from what was expected: 80 % of draws, at the cut-offs farthest off."""
+    """How far what all spent together strayed from what was expected: 80 % of draws, at the cut-offs farthest off.
+
+    As far to the other side: from one or two cut-offs nobody can tell which way the next sum will stray.
+    """
     ratios: list[list[Floats]] = [[] for _ in found.judged]
     for weights in draws([seen.customer_ids[one.which] for one in found.judged], seed):
         for ratio, one, drawn in zip(ratios, found.judged, weights, strict=True):
             ratio.append((drawn @ one.spent) / np.maximum(drawn @ one.expected[found.chosen], 1e-9))
     edges = [np.quantile(np.concatenate(ratio[1:]), _STRAYING) for ratio in ratios]
-    return min(1.0, *(float(low) for low, _ in edges)), max(1.0, *(float(high) for _, high in edges))
+    farthest = max(1.0, *(max(float(high), 1 / max(float(low), 1e-9)) for low, high in edges))
+    return 1 / farthest, farthest
 
 
 def _unjudged(

@@ -11,8 +11,7 @@ PLAINLY = {
 }  # fmt: skip
 """In sentences."""
 VALUED_BY = {
-    "usual_spend": "the usual spend and the chance of staying", "purchase_process": "BG/NBD and gamma-gamma",
-    "contract_spend": "the survival of contracts", "boosted_spend": "boosted trees on the behaviour",
-    "combined_spend": "the mean of BG/NBD with gamma-gamma and boosted trees",
+    "usual_spend": "usual spend", "purchase_process": "BG/NBD and gamma-gamma", "contract_spend": "contract survival",
+    "boosted_spend": "boosted trees", "combined_spend": "mean of BG/NBD and trees",
 }  # fmt: skip
 """What customer value is expected by."""
