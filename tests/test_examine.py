@@ -123,6 +123,13 @@ def test_reasons_of_more_trees_are_steadier_than_of_one_and_shares_lie_in_0_to_1
     assert many["at_risk"]["customers"] < many["all"]["customers"]
 
 
+def test_where_all_columns_mean_one_thing_reasons_cannot_differ(trained: Trained) -> None:
+    drivers = dict.fromkeys(trained.bundle.catalog.names, "given")
+    alone = replace(trained, bundle=replace(trained.bundle, catalog=trained.bundle.catalog.with_drivers(drivers)))
+
+    assert stability(alone, trained.panel, 2, 1) is None
+
+
 @pytest.mark.parametrize("refits", [0, 1])
 def test_nothing_is_compared_without_two_refits(trained: Trained, refits: int) -> None:
     assert stability(trained, trained.panel, refits, 1) is None

@@ -26,10 +26,13 @@ def reason_stability(
 
     `same_first` is the share of customers with the same first driver, `top_3_overlap` the mean share of common ones
     among the drivers that either has in its first three (Jaccard 1912); of `all`, and of those `at_risk`, whose
-    probability is at least `at_risk_from` (None where there are none). None for fewer than two refits.
+    probability is at least `at_risk_from` (None where there are none); `drivers` is how many there are to choose from.
+    None for fewer than two refits or two drivers: then there is nothing to differ.
     """
-    if refits < 2 or split.judge is None:
+    drivers = [name for name in DRIVERS if any(feature.driver == name for feature in catalog.features)]
+    if refits < 2 or len(drivers) < 2 or split.judge is None:
         return None
+    member = np.array([[feature.driver == name for name in drivers] for feature in catalog.features], float)
     random = np.random.default_rng(settings.seed)
     fit, judged = panel.at(*split.known), np.flatnonzero(panel.at(split.judge))
     drawn = np.sort(random.permutation(len(judged))[:_MOST_ROWS])
@@ -37,12 +40,16 @@ def reason_stability(
     for _ in range(refits):
         rows = _redrawn(panel.customer_ids[fit], random)
         booster = fit_trees(catalog, panel.X[fit][rows], panel.churned[fit][rows], settings)
-        ranked.append(_ranked(booster, catalog, panel.X[judged[drawn]]))
+        ranked.append(_ranked(booster, member, panel.X[judged[drawn]]))
     pairs = [(ranked[a], ranked[b]) for a in range(refits) for b in range(a)]
     same = np.mean([one[:, 0] == other[:, 0] for one, other in pairs], axis=0)
     overlap = np.mean([_overlap(one[:, :_TOP], other[:, :_TOP]) for one, other in pairs], axis=0)
     groups = {"all": np.ones(len(drawn), bool), "at_risk": probability[drawn] >= at_risk_from}
-    return {"refits": refits, **{name: _told(same, overlap, who) for name, who in groups.items()}}
+    return {
+        "refits": refits,
+        "drivers": len(drivers),
+        **{name: _told(same, overlap, who) for name, who in groups.items()},
+    }
 
 
 def _redrawn(customer_ids: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[np.intp]:
@@ -53,11 +60,9 @@ def _redrawn(customer_ids: npt.NDArray[Any], random: np.random.Generator) -> npt
     return np.repeat(np.arange(len(who)), times[who])
 
 
-def _ranked(booster: lgb.Booster, catalog: Catalog, X: Floats) -> npt.NDArray[np.intp]:
-    """For each row the drivers, the strongest push towards leaving first."""
+def _ranked(booster: lgb.Booster, member: Floats, X: Floats) -> npt.NDArray[np.intp]:
+    """For each row the drivers, the strongest push towards leaving first; `member` of shape (features, drivers)."""
     pushes = np.asarray(booster.predict(X, pred_contrib=True), float)[:, :-1]
-    drivers = [name for name in DRIVERS if any(feature.driver == name for feature in catalog.features)]
-    member = np.array([[feature.driver == name for name in drivers] for feature in catalog.features], float)
     return np.argsort(-(pushes @ member), axis=1, kind="stable")
 
 
