@@ -11,6 +11,7 @@ from features.column_report import ColumnReport
 from features.quarantine import Fault
 from features.refusal import Refusal
 from features.shop import Engine
+from features.snapshot import EPOCH
 from features.sources import escaped, parquet
 
 
@@ -50,6 +51,13 @@ class CheckedTables:
     def is_of_its_day(self) -> bool:
         """Whether another day's check may find more: rows lay in the future, or its own day was under way."""
         return self.future_rows > 0 or self.last_day >= self.checked_on
+
+    @property
+    def spanned(self) -> str:
+        """Of which days the tables tell, as a sentence without its end; a shop of undated rows alone tells of none."""
+        if self.first_day == EPOCH:
+            return f"Rows without a day, taken for what is known on {self.known_until}"
+        return f"Events from {self.first_day} to {self.last_day}, complete up to {self.known_until}"
 
     def path(self, table: str) -> Path:
         """The Parquet file of a checked table."""

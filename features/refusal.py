@@ -27,6 +27,7 @@ CODES: dict[str, str] = {
     "HF208": "the files of one table differ",
     "HF209": "a column is of a type that cannot be used",
     # 21x: what knows the future
+    "HF210": "labels without a day stand beside events",
     "HF211": "a feature knows what lies after its cut-off",
     "HF212": "a column tells who left",
     "HF213": "a column repeats the label",

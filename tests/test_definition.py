@@ -25,6 +25,7 @@ from training.fit_value import tier_edges
 from training.folds import FOLDS, folds
 from training.labels import churn_labels
 from training.plan import plan
+from training.preflight import preflight
 from training.study import Study
 
 MARCH = date(2024, 3, 1)
@@ -130,9 +131,10 @@ def of_vectors(tmp_path: Path, store: Store) -> Callable[[Terms], CheckedTables]
     def check(rows: Terms) -> CheckedTables:
         write_csv(tmp_path / "vectors.csv", rows)
         columns = "\n".join(f'{name} = "{name}"' for name in rows[0] if name != "calls")
+        own = '[tables.vectors.attributes]\ncalls = "calls"\n' if "calls" in rows[0] else ""
         (tmp_path / "shop.toml").write_text(
             'name = "own"\ncurrency = "EUR"\n[files]\nvectors = "vectors.csv"\n[tables.vectors]\nfrom = "vectors"\n'
-            f'[tables.vectors.attributes]\ncalls = "calls"\n[tables.vectors.columns]\n{columns}\n'
+            f"{own}[tables.vectors.columns]\n{columns}\n"
         )
         return check_tables(read_shop(tmp_path), store, date(2025, 6, 1))
 
@@ -305,3 +307,32 @@ def test_a_price_for_a_fraction_of_a_day_brings_nothing(of_terms: Callable[[Term
                         term("z", "2024-06-01")])  # fmt: skip
 
     assert [30.0, 0.0] == churn_labels(checked, asked((MARCH, "a"), (MARCH, "b")), CONTRACT).spend.tolist()
+
+
+def test_labels_with_nothing_beside_them_are_refused(of_vectors: Callable[[Terms], CheckedTables]) -> None:
+    checked = of_vectors([{"customer_id": c, "churned": k % 2} for k, c in enumerate("abcd")])
+
+    with pytest.raises(Refusal, match="HF207 The table vectors holds labels and no measures"):
+        plan(checked, Study.model_validate({"churn": {"definition": "given"}}))
+
+
+@pytest.mark.parametrize(("as_of", "flagged"), [("", True), ("2024-01-20", False)])
+def test_labels_without_a_day_beside_events_are_flagged(
+    tiny_shop: Callable[..., Shop], store: Store, as_of: str, flagged: bool
+) -> None:
+    bought = [{"customer_id": c, "timestamp": f"2024-0{1 + k % 2}-10", "amount": 1} for k, c in enumerate("abcd")]
+    labels = [{"customer_id": c, **({"as_of": as_of} if as_of else {}), "churned": k % 2} for k, c in enumerate("abcd")]
+    shop, study = tiny_shop(bought, vectors=labels), Study.model_validate({"churn": {"definition": "given"}})
+    found = preflight(shop, study, check_tables(shop, store, date(2025, 6, 1)), date(2025, 6, 1))
+
+    assert flagged == ("HF210" in [finding.code for finding in found.findings])
+
+
+def test_rows_without_a_day_are_not_said_to_be_of_1970(of_vectors: Callable[[Terms], CheckedTables]) -> None:
+    dated = {"customer_id": "a", "as_of": "2024-01-02", "calls": 1, "churned": 0}
+
+    assert (
+        "Rows without a day, taken for what is known on 2025-06-01"
+        == of_vectors([{"customer_id": "a", "calls": 1}]).spanned
+    )
+    assert "Events from 2024-01-01 to 2024-01-01, complete up to 2024-01-02" == of_vectors([dated]).spanned

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,11 +78,12 @@ def test_an_alarm_about_this_champion_is_a_reason(
 def test_another_question_or_way_of_learning_is_a_reason_and_a_gate_is_none(ask: Asked, study: Study) -> None:
     longer = study.model_copy(update={"churn": study.churn.model_copy(update={"horizon_days": 14})})
     more = study.model_copy(update={"fit": study.fit.model_copy(update={"trees": 61, "threads": 2})})
+    earlier = study.model_copy(update={"cutoffs": study.cutoffs.model_copy(update={"last": date(2024, 1, 28)})})
     stricter = study.model_copy(update={"gates": study.gates.model_copy(update={"min_auc": 0.99})})
 
     assert ["study.toml asks another question"] == [one.partition(":")[0] for one in ask(study=longer)[0]]
     assert ask(study=more)[0][0].endswith("fit.trees")
-    assert [] == ask(study=stricter)[0]
+    assert [] == ask(study=stricter)[0] == ask(study=earlier)[0]
 
 
 def test_settings_that_an_older_version_did_not_know_have_not_changed(study: Study) -> None:

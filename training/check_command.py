@@ -82,5 +82,5 @@ def show_preflight(found: Preflight, has_study: bool) -> None:
         last = found.cutoffs[-1]
         say(f"At {last.cutoff}, {last.eligible:,} customers are eligible and {last.churned:,} of them churned"
             f" within {found.study.churn.horizon_days} days.")  # fmt: skip
-    say(f"Events from {checked.first_day} to {checked.last_day}; complete up to {checked.known_until}.")
+    say(f"{checked.spanned}.")
     say("It can be learned from." if found.is_usable else "It cannot be learned from yet.")

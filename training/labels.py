@@ -24,6 +24,7 @@ TOLD_BY: Mapping[Kind, tuple[str, str]] = {
     "silence": ("transactions", "day"), "contract": ("subscriptions", "ended_day"), "event": ("interactions", "kind"), "given": ("vectors", "churned"),
 }  # fmt: skip
 """The table and column that tell who churned."""
+EVENT_TABLES = ("transactions", "subscriptions", "interactions", "offers")
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,16 @@ def require_told(checked: CheckedTables, definition: ChurnDefinition) -> None:
         )  # fmt: skip
     if definition.kind == "event":
         _require_kinds(checked, definition.event_kinds)
+    if definition.kind == "given" and not checked.given and not _brings_features(checked):
+        raise Refusal(
+            "HF207", "The table vectors holds labels and no measures, and no other table tells anything of the customers.",
+            "Map measures under [tables.vectors.attributes], or add [tables.transactions] or another table.",
+        )  # fmt: skip
+
+
+def _brings_features(checked: CheckedTables) -> bool:
+    """Whether a table beside the labels brings columns to learn from."""
+    return bool(checked.attributes) or any(name in checked.columns for name in EVENT_TABLES)
 
 
 def _require_kinds(checked: CheckedTables, kinds: Sequence[str]) -> None:

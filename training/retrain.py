@@ -14,8 +14,8 @@ from models.bundle import Bundle
 from training.plan import plan
 from training.study import Study, flat
 
-_NOT_LEARNED_BY = ("gates.", "retrain.", "vectors.threads", "fit.threads")
-"""Settings that make no other bundle."""
+_NOT_LEARNED_BY = ("gates.", "retrain.", "vectors.threads", "fit.threads", "cutoffs.last")
+"""Settings that make no other bundle, or that only say how far is learned, as `holdfast train --until` does too."""
 
 
 @dataclass(frozen=True)

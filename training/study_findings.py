@@ -14,7 +14,7 @@ from features.consent import opted_out
 from features.refusal import Refusal
 from training.finding import Finding, refused
 from training.gaps import Gaps, came_back
-from training.labels import TOLD_BY, require_told
+from training.labels import EVENT_TABLES, TOLD_BY, require_told
 from training.panel import build_panel, cutoff_grid
 from training.plan import plan
 from training.population import CutoffCount, Population
@@ -75,13 +75,14 @@ def study_findings(
         yield replace(refused("churn definition", "train", refusal, 0, 1), table=TOLD_BY[study.churn.definition][0])
         return
     yield from _history(checked, study)
+    yield from _undated_labels(checked, study)
     if "transactions" in checked.columns or "interactions" in checked.columns:
         yield from _memory(checked, study)
     if found is not None:
         counts = found.counts()
         in_time = study.churn.definition != "given" or plan(checked, study).is_in_time
         yield from _fit_to_train(study, found, in_time)
-        yield from _class_shares(counts)
+        yield from _class_shares(study, counts)
         yield from _few(study, counts)
         yield from _steady(counts)
     if study.churn.definition == "silence":
@@ -122,6 +123,18 @@ def _history(checked: CheckedTables, study: Study) -> Iterator[Finding]:
         yield Finding("history", "train", "ok", "", "", f"{told}.", "", days, needed)
 
 
+def _undated_labels(checked: CheckedTables, study: Study) -> Iterator[Finding]:
+    """Labels without a day beside events that have one: what came after a customer left is taken for what came before."""
+    beside = [table for table in EVENT_TABLES if table in checked.columns]
+    if study.churn.definition == "given" and beside and "as_of_day" not in checked.columns["vectors"]:
+        yield Finding(
+            "undated labels", "train", "warning", "churned", "vectors",
+            f"Labels have no day, and the events of {', '.join(beside)} are looked at up to {checked.known_until}: whoever"
+            " left before is told by having none since.", "HF210", len(beside), 0,
+            "Map the midnight that the label looks forward from as `as_of`.",
+        )  # fmt: skip
+
+
 def _memory(checked: CheckedTables, study: Study) -> Iterator[Finding]:
     days, memory = (checked.known_until - checked.first_day).days, study.vectors.memory_days
     short = memory > days
@@ -158,7 +171,7 @@ def _fit_to_train(study: Study, found: Population, in_time: bool) -> Iterator[Fi
                   min(churned, last.eligible - churned), study.minimums.churners)  # fmt: skip
 
 
-def _class_shares(counts: tuple[CutoffCount, ...]) -> Iterator[Finding]:
+def _class_shares(study: Study, counts: tuple[CutoffCount, ...]) -> Iterator[Finding]:
     shares = [count.churn_share for count in counts if count.churn_share is not None]
     if not shares:
         return
@@ -169,8 +182,18 @@ def _class_shares(counts: tuple[CutoffCount, ...]) -> Iterator[Finding]:
         f"Between {min(shares):.1%} and {max(shares):.1%} churn, by cut-off."
         + (" Where nearly all do the same, there is little to tell apart." if odd else ""), "",
         round(min(shares) if min(shares) < low else max(shares), 4), f"{low:.0%} to {high:.0%}",
-        "Change churn.horizon_days or churn.active_within_days in study.toml." if odd else "",
+        _mend_of_shares(study) if odd else "",
     )  # fmt: skip
+
+
+def _mend_of_shares(study: Study) -> str:
+    """The settings that the question of the study has."""
+    return {
+        "silence": "Change churn.horizon_days or churn.active_within_days in study.toml.",
+        "contract": "Change churn.horizon_days or churn.grace_days in study.toml.",
+        "event": "Change churn.horizon_days, churn.active_within_days or churn.event_kinds in study.toml.",
+        "given": "Look at what the column `churned` means, or bring the rows of other days.",
+    }[study.churn.definition]
 
 
 def _few(study: Study, counts: tuple[CutoffCount, ...]) -> Iterator[Finding]:
