@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,16 +17,17 @@ import mlflow
 import pytest
 import sqlalchemy as sa
 
+from features.checked import CheckedTables
 from features.lock import held
 from features.refusal import Refusal
 from features.shop import Shop, read_shop
 from features.store import Store
 from models.ledger import Ledger, audit
 from models.published import current_id, former_ids, point, point_back
-from training.compare import Side, compared
+from training.compare import Side, compared, on_new_labels
 from training.promotion import go_back, promote_through_gates
 from training.registry import CHAMPION, Registry
-from training.study import Gates
+from training.study import Gates, Study
 from training.train import Trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow warns of its own ways
@@ -160,6 +162,7 @@ def test_two_that_promote_at_once_are_held_against_one_another(unpublished: Regi
 _HOLDING = """
 import sys
 from pathlib import Path
+from features.checked import CheckedTables
 from features.lock import held
 with held(Path(sys.argv[1]), "retraining"):
     print("held", flush=True)
@@ -330,6 +333,24 @@ def test_what_differs_is_told_and_what_cannot_be_compared_is_not(trained: Traine
     asked_otherwise = compared(Side(bundle, judged), Side(other, judged))
     assert not asked_otherwise["same_question"]
     assert {} == asked_otherwise["judged"]["measures"]
+
+
+@pytest.mark.slow
+def test_two_bundles_are_tried_only_on_labels_new_to_both(
+    trained: Trained, checked: CheckedTables, study: Study, example_store: Store
+) -> None:
+    """Against itself, had it been learned before the last judged cut-off, it is neither better nor worse in any draw."""
+    last = trained.judgment.judged[-1].cutoff
+    old = replace(trained.bundle, trained_until=last - timedelta(days=28))
+    again, newer = replace(old, id="churn/2"), trained.bundle
+    found = on_new_labels(old, again, checked, study, example_store)
+
+    assert found is not None
+    assert [str(last)] == found["cutoffs"]
+    assert {(0.0, 0.0, 0.0)} == {tuple(one["difference"].values()) for one in found["measures"].values()}
+    assert on_new_labels(old, newer, checked, study, example_store) is None
+    other = replace(again, definition=replace(old.definition, horizon_days=14))
+    assert on_new_labels(old, other, checked, study, example_store) is None
 
 
 def test_the_commands_wait_for_no_heavy_library() -> None:
