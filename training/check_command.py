@@ -24,7 +24,7 @@ REFUSED = 3  # the door's exit code of a refusal: an error found is one that was
 def check(
     shop: Annotated[Path, typer.Option("--shop", envvar="HOLDFAST_SHOP", help="The shop's folder.")] = Path(),
     leaks: Annotated[bool, typer.Option("--leaks", help="Prove that no vector knows what came after its cut-off, and look for columns that do; takes minutes.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML page into this file.")] = None,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as one HTML page into this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:  # fmt: skip
     """Read the tables and tell what they can carry: what is usable, quarantined, refused, and what would help.

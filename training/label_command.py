@@ -25,8 +25,8 @@ app = typer.Typer()
 def label(
     shop: Annotated[Path, typer.Option("--shop", envvar="HOLDFAST_SHOP", help="The shop's folder.")] = Path(),
     preview: Annotated[bool, typer.Option("--preview", help="Write no labels; show how many churn, and under other horizons.")] = False,
-    report: Annotated[Path | None, typer.Option(help="With --preview: write it as one HTML page into this file.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write the labels into. Default: labels.parquet in the shop's folder.")] = None,
+    report: Annotated[Path | None, typer.Option(dir_okay=False, help="With --preview: write it as one HTML page into this file.")] = None,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="File to write the labels into. Default: labels.parquet in the shop's folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:  # fmt: skip
     """Who churned by the study's definition at each matured cut-off, as Parquet; or a preview by cut-off and horizon.

@@ -36,7 +36,7 @@ def monitor(
     shop: Annotated[Path, typer.Option("--shop", envvar="HOLDFAST_SHOP", help="The shop's folder.")] = Path(),
     run: Annotated[str, typer.Option(help="Watch this score run, named as `holdfast score --json` does.")] = "",
     cutoff: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Watch the run of this cut-off.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report as one HTML page into this file.")] = None,
+    report: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as one HTML page into this file.")] = None,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:  # fmt: skip

@@ -122,6 +122,8 @@ def tune_plan(panel: Panel, planned: Plan, catalog: Catalog, study: Study) -> tu
     that of all of them.
     """
     searches = planned.searches
+    if not study.tune.trials:
+        return (Tuned(study.fit),) * (len(planned.splits) + 1)
     left, found = float(study.tune.seconds), []
     with progress("tuning", len(searches) * study.tune.trials) as done:
         for number, tried in enumerate(searches):
