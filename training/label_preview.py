@@ -215,7 +215,7 @@ def _advice(definition: ChurnDefinition, horizons: Sequence[HorizonPreview]) -> 
         )
     returning = ", ".join(f"{one.back_within_active:.0%} after {one.horizon_days} days" for one in told)
     return best.horizon_days, (
-        f"Most who are called churned are back within {definition.active_within_days} more days ({returning}): churn means a"
+        f"Many who are called churned are back within {definition.active_within_days} more days ({returning}): churn means a"
         f" pause here, seldom a loss for good, and no horizon that history carries changes that. {change} if a pause is what"
         " you act on; a longer one warns later, of fewer who only pause."
     )
