@@ -57,7 +57,8 @@ def known_customers(
     drawn = np.random.default_rng(seed).random(len(everyone)) < share if share < 1 else np.ones(len(everyone), bool)
     drawn &= ~np.isin(everyone, list(opted_out(checked)))
     rows = np.flatnonzero(drawn[who])
-    left = np.where(eligible & labels.matured, labels.churned.astype(float), np.nan)
+    known, left = eligible & labels.matured, np.full(len(ids), np.nan)
+    left[known] = labels[known].churned
     return KnownCustomers(table.select(["cutoff", "customer_id"]).take(rows), X[rows], left[rows])
 
 
