@@ -101,12 +101,16 @@ def decline(spending: Spending, cutoffs: Sequence[date], window_days: int) -> fl
 def fit_all(
     candidates: Mapping[str, Candidate], spending: Spending, cutoffs: Sequence[date], periods: int, study: Study
 ) -> dict[str, SpendModel]:
-    """Every candidate that these windows allow, the simplest first; last the mean of process and trees, where both are."""
+    """Every candidate that these windows allow, the simplest first.
+
+    Where both the process and the trees are, their mean stands before the trees, since it leans on them by half.
+    """
     fitted = {name: fit(spending, cutoffs, periods, study) for name, fit in candidates.items()}
     found = {name: model for name, model in fitted.items() if model is not None}
     process, boosted = found.get(PurchaseProcess.kind), found.get(BoostedSpend.kind)
     if isinstance(process, PurchaseProcess) and isinstance(boosted, BoostedSpend):
-        found[CombinedSpend.kind] = CombinedSpend(process, boosted)
+        del found[BoostedSpend.kind]
+        found |= {CombinedSpend.kind: CombinedSpend(process, boosted), BoostedSpend.kind: boosted}
     return found
 
 

@@ -91,7 +91,7 @@ def main() -> None:
         "Spend expected over spend that came, out of time. Complete Journey: each model fitted on windows that ended"
         f" before {', '.join(value['cutoffs'])}, {value['customers']:,} customers. CDNOW: 2,357 customers, everything"
         f" fitted on what was known on {HALF}, nothing later; once with every purchase day counting 1, once in money."
-        " How strongly the trees start from the usual spend was settled with both in sight.",
+        " How the trees start and the order of the candidates were settled with both in sight.",
         ("data", "model", *VALUE_MEASURES),
         [tuple(f"{cell:.4g}" if isinstance(cell, float) else cell for cell in row) for row in rows],
         figures,
