@@ -11,7 +11,10 @@ import pytest
 
 from features.checked import CheckedTables
 from features.refusal import Refusal
+from features.snapshot import day_number
 from models.playbook import Playbook, read_playbook
+from models.relationship import TIERS
+from models.score import score
 from training.groups import FEWEST_CUSTOMERS, groupings, require_attributes
 from training.net_value import net_value
 from training.panel import Panel
@@ -95,6 +98,20 @@ def test_an_action_that_costs_more_than_it_can_bring_is_taken_by_nobody(trained:
 
     assert 0 == found["rules"]["holdfast"]["contacted"] == found["rules"]["recency_rule"]["contacted"]
     assert found["rules"]["top_tenth"]["per_customer"]["value"] < 0
+
+
+def test_what_is_at_stake_is_what_the_score_says_is_lost(trained: Trained, playbook: Playbook) -> None:
+    """To save everybody for nothing, were all to leave, brings what scores put on it, but for the rate it is valued at."""
+    free = playbook.actions[0].model_copy(update={"cost": 0.0, "save_rate": (1.0, 1.0, 1.0), "tiers": TIERS})
+    saving = replace_value(playbook, safe_below=0.0, lost_above=1.0).model_copy(update={"actions": (free,)})
+    last = trained.judgment.judged[-1]
+    found = net_value([replace(last, churned=np.ones(len(last.churned)))], trained.bundle, saving, seed=1)["rules"][
+        "holdfast"
+    ]["per_customer"]["value"]
+    rows = trained.panel.vectors.filter(np.asarray(trained.panel.vectors.column("cutoff")) == day_number(last.cutoff))
+    lost = score(trained.bundle, rows).lost_if_gone * playbook.value.margin_share
+
+    assert lost.mean() / 3 < found < lost.mean() * 3
 
 
 def replace_value(playbook: Playbook, **changes: float) -> Playbook:

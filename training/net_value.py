@@ -13,6 +13,7 @@ from features.catalog import Catalog
 from models.bundle import Bundle
 from models.habits import USUAL, habits
 from models.playbook import Playbook
+from models.spend import ValueRows
 from training.bootstrap import FEWER, draws, summary
 from training.judge import JudgedCutoff
 
@@ -46,10 +47,13 @@ def net_value(judged: Sequence[JudgedCutoff], bundle: Bundle, playbook: Playbook
     base rate of churn for every rule alike.
     """
     X = np.concatenate([j.X for j in judged])
-    known = habits({name: X[:, j] for j, name in enumerate(bundle.catalog.names)}, bundle.value)
+    column = {name: X[:, j] for j, name in enumerate(bundle.catalog.names)}
+    known = habits(column, bundle.value)
     if USUAL not in known:
         return None
-    at_stake = bundle.lifetime.lost_if_gone(known[USUAL], np.full(len(X), bundle.references.base_rate))
+    usual, base_rate = np.maximum(np.nan_to_num(known[USUAL]), 0), np.full(len(X), bundle.references.base_rate)
+    value, _, _ = bundle.lifetime.value(ValueRows(column, usual, base_rate))
+    at_stake = bundle.lifetime.lost_if_gone(value, base_rate)
     tiers = bundle.relationship.words(known, np.ones(len(X), bool))["tier"]
     menu = _menu(playbook, bundle.catalog, at_stake * playbook.value.margin_share, np.where(tiers == "", _TIER, tiers))
     if menu is None:
