@@ -33,6 +33,10 @@ _TEMPLATES = {
 EXAMPLES = ("complete-journey", "simulated")
 
 
+_QUICK = {"trees": 80, "learning_rate": 0.08, "trials": 0, "fits": 5, "reason_refits": 2}
+"""Settings of a study for looking around in a shop that is made up: learning takes seconds."""
+
+
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to write the shop's files into.")],
@@ -59,6 +63,8 @@ def init(
 
         write_example_shop(folder)
         del texts["shop.toml"]
+        for setting, quick in _QUICK.items():
+            texts["study.toml"] = re.sub(rf"(?m)^{setting} = \S+", f"{setting} = {quick}", texts["study.toml"], count=1)
     if not example:
         own = re.sub(r"[^\w-]+", "-", folder.absolute().name).strip("-")[:64] or "my-shop"
         texts["shop.toml"] = texts["shop.toml"].replace('name = "my-shop"', f'name = "{own}"')

@@ -45,6 +45,13 @@ def _safe_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["HOLDFAST_STORE"] = str(tmp_path_factory.mktemp("environment") / "store")
 
 
+@pytest.fixture(autouse=True)
+def _own_mlflow() -> Iterator[None]:
+    """MLflow names the store it works on in the environment, and what a later test starts would work there too."""
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 @pytest.fixture(scope="session")
 def example() -> ExampleShop:
     """800 simulated customers over 420 days, with their truth."""

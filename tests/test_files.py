@@ -45,7 +45,7 @@ def test_a_shop_and_its_store_may_lie_in_a_folder_of_any_name(name: str, tmp_pat
     catalog = CATALOG.available(checked.columns, checked.attributes)
     found = vectors(checked, catalog, [checked.known_until], 182, store)
     assert found["customer_id"].to_pylist() == ["c1", "c2", "c3", "c4"]
-    assert churn_labels(checked, found, ChurnDefinition("silence", 7)).spend.tolist() == [0, 0, 0, 0]
+    assert churn_labels(checked, found, ChurnDefinition("silence", 7)).matured.tolist() == [False] * 4
 
 
 def _quarantined(store: Store) -> list[str]:

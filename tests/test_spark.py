@@ -176,7 +176,7 @@ def test_the_decisions_are_those_of_one_process(
     """A budget is shared by all customers, so that it matters in what order they come; their answers come in blocks."""
     monkeypatch.setattr(on_spark, "_BLOCK", 64)
     bundle = load_bundle(bundle_folder, "churn/7")
-    tight = playbook.model_copy(update={"budget": playbook.budget.model_copy(update={"per_run": 40.0})})
+    tight = playbook.model_copy(update={"budget": playbook.budget.model_copy(update={"per_run": 5.0})})
     last = checked.known_until
     write_vectors(checked, bundle.catalog, [last], bundle.memory_days, tmp_path / "v", bundle.vector_references)
     score_on_spark(spark, bundle, tmp_path / "v", tmp_path / "scores", Told(NOON), checked)

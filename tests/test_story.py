@@ -29,7 +29,7 @@ def shop(shell: Shell) -> str:
     """A simulated shop, checked, trained on, promoted and scored."""
     shell("init", "shop", "--example", "simulated")
     shell("check", "--shop", "shop")
-    shell("train", "--shop", "shop", "--trials", "2")
+    shell("train", "--shop", "shop")
     shell("promote", "--shop", "shop")
     shell("score", "--shop", "shop")
     return "shop"
@@ -186,7 +186,7 @@ def test_monitor_watches_the_newest_run_writes_a_page_and_keeps_how_it_stands(sh
 def test_monitor_exits_by_severity_by_the_thresholds_of_the_study(shell: Shell, shop: str) -> None:
     study = shell.folder / shop / "study.toml"
     text = study.read_text(encoding="utf-8")
-    touchy = "significance = 0.999\npsi_watch = 0.000001\npsi_alarm = 0.000002\n"
+    touchy = "significance = 0.999\npsi_watch = 0.000001\npsi_alarm = 0.000002\ngain_share = 0.000001\n"
     try:
         before = text.partition("[monitor]")[0]
         study.write_text(f"{before}[monitor]\n{touchy}", encoding="utf-8")
