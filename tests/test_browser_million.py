@@ -21,7 +21,7 @@ from features.shop import read_shop
 from features.store import Store
 from models.churn_list import SORTS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 MOST_SECONDS = 0.3
 MOST_SEARCHING_SECONDS = 1.0  # a search reads the names of all

@@ -330,6 +330,7 @@ def test_the_demo_tells_a_quarter_whose_comparisons_do_not_flatter(demo_shop: De
         assert {"2018-01-01"} == {row["as_of"] for row in csv.DictReader(file)}
 
 
+@pytest.mark.soak
 def test_the_demo_may_be_told_where_the_champion_knows_the_quarter_already(shell: Shell, shop: str) -> None:
     """It then goes on from today; this is also how it runs a second time."""
     before = shell("judge", "champion")["bundle"]
