@@ -317,7 +317,7 @@ def run_of(row: sa.Row[Any]) -> ScoreRun:
     definition, until = summary.pop("definition", None), summary.pop("trained_until", None)
     return ScoreRun(
         **found, labels=labels, number=number, summary=summary, outcome=read_outcome(outcome),
-        definition=ChurnDefinition(**definition) if definition else None,
+        definition=ChurnDefinition.from_dict(definition) if definition else None,
         trained_until=date.fromisoformat(until) if until else None,
     )  # fmt: skip
 

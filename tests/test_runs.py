@@ -16,6 +16,7 @@ from scored_by_hand import fresh_ledger
 
 from features.refusal import Refusal
 from models import runs as of_runs
+from models.definition import ChurnDefinition
 from models.dossier import dossier_of, name_of, past_scores
 from models.keys import create_key
 from models.ledger import Ledger, dossiers, score_runs, scores
@@ -48,6 +49,17 @@ def write(ledger: Ledger, people: Sequence[Entry], **changes: Any) -> int:
 
 def person(customer_id: str = "a", probability: float | None = 0.4) -> Entry:
     return entry(customer_id, probability, dossier={"vector": [1.5, None]})
+
+
+@pytest.mark.parametrize("asked", [
+    ChurnDefinition("silence", 28, 91),
+    ChurnDefinition("event", 28, 91, event_kinds=("visit", "call"), event="does_not", exclude=(("staff", ("yes", 1)),)),
+])  # fmt: skip
+def test_a_run_keeps_the_definition_it_was_scored_by(ledger: Ledger, asked: ChurnDefinition) -> None:
+    write(ledger, [person()], definition=asked, trained_until=CUTOFF)
+    [run] = past_runs(ledger, run_of([]).shop)
+
+    assert (asked, CUTOFF) == (run.definition, run.trained_until)
 
 
 def killed_half_way(ledger: Ledger, scored_at: datetime = SCORED, **changes: Any) -> int:
