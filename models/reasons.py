@@ -79,11 +79,6 @@ class Explainer:
     currency: str
     direction: Mapping[str, float] = field(default_factory=dict)
 
-    def drivers(self) -> tuple[str, ...]:
-        """The drivers that have a column in this catalog, in the glossary's order."""
-        present = {feature.driver for feature in self.catalog.features}
-        return tuple(name for name in DRIVERS if name in present)
-
     def reasons(self, pushes: Floats, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Reason, ...]]:
         """For each row every driver, the strongest push towards leaving first.
 
@@ -94,8 +89,7 @@ class Explainer:
         rows
             The customers' values by column name.
         """
-        drivers = self.drivers()
-        member = np.array([[f.driver == d for d in drivers] for f in self.catalog.features], float)
+        drivers, member = drivers_of(self.catalog)
         by_driver = pushes @ member
         columns = {d: np.flatnonzero(member[:, k]) for k, d in enumerate(drivers)}
         ranked = np.argsort(-by_driver, axis=1, kind="stable")
@@ -196,6 +190,16 @@ def _spoken(value: float, unit: str, language: str, currency: str) -> str:
 def _or_nothing(value: float, digits: int) -> float:
     """The value, or 0 where it rounds to that: what is nothing has no sign."""
     return value if round(value, digits) else 0.0
+
+
+def drivers_of(catalog: Catalog) -> tuple[tuple[str, ...], Floats]:
+    """The drivers that have a column in a catalog, in the glossary's order, and which columns are whose.
+
+    The latter of shape (features, drivers), 1 or 0: pushes times it are the pushes of the drivers.
+    """
+    present = {feature.driver for feature in catalog.features}
+    names = tuple(name for name in DRIVERS if name in present)
+    return names, np.array([[feature.driver == name for name in names] for feature in catalog.features], float)
 
 
 def raising(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from features.snapshot import day_date
 from models.bundle import Bundle
+from models.churn import sigmoid
 from models.decide import Case, Decision
 from models.habits import MARGIN, USUAL, habits
 from models.reasons import Explainer, Reason
@@ -59,9 +60,10 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
     column = {name: X[:, j] for j, name in enumerate(bundle.model.features)}
     out = np.array([customer in opted_out for customer in ids], bool)
     eligible = bundle.definition.eligible(column) & ~out
-    probability = np.full(len(ids), np.nan)
+    log_odds = np.full(len(ids), np.nan)
     if eligible.any():
-        probability[eligible] = bundle.model.probability(X[eligible], threads)
+        log_odds[eligible] = bundle.model.log_odds(X[eligible], threads)
+    probability = sigmoid(log_odds)
     known = habits(column, bundle.value)
     for_value = np.where(eligible, probability, 1.0)
     usual = np.maximum(np.nan_to_num(known.get(USUAL, np.zeros(len(ids)))), 0)
@@ -75,7 +77,7 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
         eligible=eligible,
         opted_out=out,
         churn_probability=probability,
-        interval=_interval(bundle, X, eligible, threads),
+        interval=_interval(bundle, X, log_odds, threads),
         percentile=bundle.references.percentile(probability),
         band=np.where(eligible, bundle.references.band(for_value), ""),
         lifetime_value=value,
@@ -88,13 +90,13 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
     )
 
 
-def _interval(bundle: Bundle, X: Floats, eligible: npt.NDArray[np.bool_], threads: int) -> tuple[Floats, Floats] | None:
+def _interval(bundle: Bundle, X: Floats, log_odds: Floats, threads: int) -> tuple[Floats, Floats] | None:
     if bundle.interval is None:
         return None
     low, high = np.full((2, len(X)), np.nan)
-    if eligible.any():
-        known = X[eligible]
-        low[eligible], high[eligible] = bundle.interval.bounds(known, bundle.model.log_odds(known, threads), threads)
+    known = ~np.isnan(log_odds)
+    if known.any():
+        low[known], high[known] = bundle.interval.bounds(X[known], log_odds[known], threads)
     return low, high
 
 

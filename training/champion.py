@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from features.checked import CheckedTables
 from features.refusal import Refusal
@@ -40,6 +41,15 @@ def present_champion(shop: Shop, store: Store, until: date | None = None) -> Bun
     return found if found.card.get("shop") == shop.name else None
 
 
+def served_probability(
+    bundle: Bundle, day: date, customers: npt.NDArray[np.object_], checked: CheckedTables, store: Store | None
+) -> npt.NDArray[np.float64]:
+    """What a bundle, as it is served, says of some customers known at a cut-off; shape (customers,)."""
+    table = bundle.vectors(checked, [day], store)
+    row = {customer: k for k, customer in enumerate(table.column("customer_id").to_pylist())}
+    return bundle.model.probability(bundle.model.matrix(table.take([row[customer] for customer in customers])))
+
+
 def against_champion(
     champion: Bundle, checked: CheckedTables, judged: Sequence[JudgedCutoff], store: Store | None
 ) -> dict[str, Any] | None:
@@ -49,11 +59,9 @@ def against_champion(
         return None
     theirs, ours = [], []
     for j in fresh:
-        table = champion.vectors(checked, [j.cutoff], store)
-        row = {customer: i for i, customer in enumerate(table.column("customer_id").to_pylist())}
-        X = champion.model.matrix(table.take([row[customer] for customer in j.customer_ids]))
-        once = np.ones((1, len(X)))
-        theirs.append(log_loss(j.churned, champion.model.probability(X), once)[0])
+        once = np.ones((1, len(j.churned)))
+        said = served_probability(champion, j.cutoff, j.customer_ids, checked, store)
+        theirs.append(log_loss(j.churned, said, once)[0])
         ours.append(log_loss(j.churned, j.probability["holdfast"], once)[0])
     return {
         "bundle": champion.id,

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from features.checked import CheckedTables
 from features.store import Store
 from models.bundle import Bundle
-from training.bootstrap import draws, summary
-from training.champion import has_learned_from
+from training.bootstrap import measured, summary
+from training.champion import has_learned_from, served_probability
 from training.measures import MEASURES
 from training.panel import cutoff_grid
 from training.population import population
@@ -95,25 +95,22 @@ def on_new_labels(
         return None
     ids = np.array(found.vectors.column("customer_id").to_pylist(), object)
     churned = [found.labels[rows].churned.astype(float) for _, rows in told]
-    probability = [[_probability(one, day, ids[rows], checked, store) for day, rows in told] for one in (a, b)]
-    values: dict[str, tuple[list[Floats], list[Floats]]] = {measure: ([], []) for measure in MEASURES}
-    for weights in draws([ids[rows] for _, rows in told], study.fit.seed):
-        for measure, of_both in values.items():
-            for side, kept in enumerate(of_both):
-                of_days = [
-                    MEASURES[measure](y, p, w) for y, p, w in zip(churned, probability[side], weights, strict=True)
-                ]
-                kept.append(np.mean(of_days, axis=0))
+    probability = {
+        side: [served_probability(one, day, ids[rows], checked, store) for day, rows in told]
+        for side, one in (("first", a), ("second", b))
+    }
+    values = measured(churned, probability, [ids[rows] for _, rows in told], MEASURES, study.fit.seed)
+    drawn = {measure: [of[measure].mean(axis=0) for of in values.values()] for measure in MEASURES}
     return {
         "cutoffs": [str(day) for day, _ in told],
         "customers": len(told[-1][1]),
         "measures": {
             measure: {
-                "values": [summary(np.concatenate(kept))["value"] for kept in of_both],
-                "difference": summary(np.concatenate(of_both[1]) - np.concatenate(of_both[0])),
+                "values": [summary(kept)["value"] for kept in of_both],
+                "difference": summary(of_both[1] - of_both[0]),
                 "less_is_better": measure in _LESS_IS_BETTER,
             }
-            for measure, of_both in values.items()
+            for measure, of_both in drawn.items()
         },
     }  # fmt: skip
 
@@ -141,14 +138,6 @@ def _as_asked(study: Study, bundle: Bundle) -> ChurnSettings:
 
 def _tells(churned: npt.NDArray[np.bool_]) -> bool:
     return bool(min(churned.sum(), (~churned).sum()) >= _FEWEST)
-
-
-def _probability(
-    bundle: Bundle, day: date, customers: npt.NDArray[np.object_], checked: CheckedTables, store: Store | None
-) -> Floats:
-    table = bundle.vectors(checked, [day], store)
-    row = {customer: k for k, customer in enumerate(table.column("customer_id").to_pylist())}
-    return bundle.model.probability(bundle.model.matrix(table.take([row[customer] for customer in customers])))
 
 
 def _settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from scipy.special import gammaincc, ndtr
 from features.catalog import Catalog, Feature
 from models.bundle import Bundle
 from models.drift_reference import DriftReference, Spread, counts
-from models.reasons import Explainer
+from models.reasons import drivers_of
 from models.score import Scores
 from training.severity import Severity
 from training.study import MonitorSettings
@@ -154,10 +154,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def pushes_by_driver(catalog: Catalog, pushes: Floats) -> Mapping[str, Floats]:
     """The pushes of each driver's columns summed, shape (rows,), by driver."""
-    drivers = Explainer(catalog, {}, "en", "EUR").drivers()
-    return {
-        driver: pushes[:, [feature.driver == driver for feature in catalog.features]].sum(axis=1) for driver in drivers
-    }
+    drivers, member = drivers_of(catalog)
+    return dict(zip(drivers, (pushes @ member).T, strict=True))
 
 
 def leading_shares(pushes: Mapping[str, Floats]) -> dict[str, float]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from features.catalog import Catalog
 from models.interval import IntervalModel
+from training.bootstrap import redrawn
 from training.fit_churn import tree_parameters
 from training.panel import Panel
 from training.study import FitSettings
@@ -43,8 +44,7 @@ def fit_interval(panel: Panel, catalog: Catalog, settings: FitSettings, slope: f
     random = np.random.default_rng(settings.seed)
     margins = np.empty((fits, len(panel.X)))
     for k in range(fits):
-        times = random.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone)))
-        data.set_weight(times[who].astype(float))
+        data.set_weight(redrawn(len(everyone), random)[who].astype(float))
         fitted = lgb.train(tree_parameters(catalog, quick) | {"seed": settings.seed + k}, data, trees)
         margins[k] = fitted.predict(panel.X, raw_score=True)
     spread = np.log(np.maximum(_TOGETHER * abs(slope) * margins.std(axis=0, ddof=1), _LEAST))

@@ -16,7 +16,7 @@ from models.lifetime import LifetimeModel, Spread
 from models.spend import UsualSpend, ValueRows
 from training.bootstrap import draws
 from training.fit_churn import fit_split
-from training.fit_spend import candidates_of, fit_all
+from training.fit_spend import candidates_of, fit_kept
 from training.judge import JudgedCutoff
 from training.judge_value import ValueJudgment, fit_spread, judge_value
 from training.panel import Panel, split_before
@@ -45,7 +45,8 @@ def fit_lifetime(
         return _unjudged(judged, catalog.names, value, study), None
     candidates = candidates_of(catalog)
     found = judge_value(seen, window, candidates, study)
-    model = fit_all(candidates, seen, window.cutoffs, window.periods, study)[found.chosen]  # as on fewer cut-offs
+    model = fit_kept(found.chosen, candidates, seen, window.cutoffs, window.periods, study)
+    assert model is not None, "what fewer cut-offs allow, more do"
     spent = np.concatenate([one.spent for one in found.judged])
     expected = np.concatenate([one.expected[found.chosen] for one in found.judged])
     lifetime = LifetimeModel(

@@ -114,6 +114,14 @@ def fit_all(
     return found
 
 
+def fit_kept(
+    kind: str, candidates: Mapping[str, Candidate], spending: Spending, cutoffs: Sequence[date], periods: int, study: Study
+) -> SpendModel | None:  # fmt: skip
+    """The candidate of this kind, and only what it is made of; None where these windows do not allow it."""
+    needed = (PurchaseProcess.kind, BoostedSpend.kind) if kind == CombinedSpend.kind else (kind,)
+    return fit_all({name: candidates[name] for name in needed}, spending, cutoffs, periods, study).get(kind)
+
+
 def candidates_of(catalog: Catalog) -> Mapping[str, Candidate]:
     """What is tried for a shop with these columns, the simplest first."""
     found: dict[str, Candidate] = {UsualSpend.kind: fit_usual}

@@ -14,7 +14,7 @@ from features.catalog import Catalog
 from features.snapshot import day_date
 from models.churn import sigmoid
 from training.baselines import Baseline
-from training.bootstrap import FEWER, draws, summary
+from training.bootstrap import DRAWS, FEWER, Measure, measured, over_parts, summary
 from training.calibrations import calibrated
 from training.curves import gains_curve, reliability_curve
 from training.fit_churn import fit_split
@@ -118,16 +118,12 @@ def judge(
     in_time = all(isinstance(split.judge, date) for split in splits)
     if not in_time:
         judged = [_as_one(judged)]
-    means = _measured(judged, fits[0].seed, profit)
+    means = _measured(judged, MEASURES, fits[0].seed, DRAWS)
+    fewer = _measured(judged, further_measures(profit), fits[0].seed, FEWER)
     models = {
-        name: {
-            measure: {
-                **summary(values.mean(axis=0)), "by_cutoff": [round(float(v), 6) for v in values[:, 0]],
-            }
-            for measure, values in of_model.items()
-        }
+        name: {measure: over_parts(values) for measure, values in {**of_model, **fewer[name]}.items()}
         for name, of_model in means.items()
-    }  # fmt: skip
+    }
     paired = {
         name: {
             f"{measure}_difference": summary((means["holdfast"][measure] - means[name][measure]).mean(axis=0))
@@ -186,21 +182,8 @@ def _as_one(folds: Sequence[JudgedCutoff]) -> JudgedCutoff:
     )
 
 
-def _measured(judged: Sequence[JudgedCutoff], seed: int, profit: ProfitSettings) -> dict[str, dict[str, Floats]]:
-    """By model and measure, shape (cut-offs, 1 + draws): the measure itself, then its bootstrap draws."""
-    measures = {**MEASURES, **further_measures(profit)}
-    blocks: dict[str, dict[str, list[Floats]]] = {n: {m: [] for m in measures} for n in judged[0].probability}
-    drawn = 0
-    for weights in draws([j.customer_ids for j in judged], seed):
-        for name, of_model in blocks.items():
-            for measure in measures if drawn <= FEWER else MEASURES:
-                of_model[measure].append(
-                    np.array(
-                        [
-                            measures[measure](j.churned, j.probability[name], of_cutoff)
-                            for j, of_cutoff in zip(judged, weights, strict=True)
-                        ]
-                    )
-                )
-        drawn += len(weights[0])
-    return {n: {m: np.concatenate(found, axis=1) for m, found in of.items()} for n, of in blocks.items()}
+def _measured(
+    judged: Sequence[JudgedCutoff], measures: Mapping[str, Measure], seed: int, count: int
+) -> dict[str, dict[str, Floats]]:
+    said = {name: [j.probability[name] for j in judged] for name in judged[0].probability}
+    return measured([j.churned for j in judged], said, [j.customer_ids for j in judged], measures, seed, count)

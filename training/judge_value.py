@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lifetime import Spread
-from training.bootstrap import draws, summary
-from training.fit_spend import Candidate, fit_all
+from training.bootstrap import measured, over_parts, summary
+from training.fit_spend import Candidate, fit_all, fit_kept
 from training.spending import Spending, Window
 from training.spoken import VALUED_BY
 from training.study import Study
@@ -116,18 +116,10 @@ def _measured(
     judged: Sequence[JudgedValue], names: Sequence[str], spending: Spending, seed: int
 ) -> tuple[dict[str, dict[str, dict[str, Any]]], dict[str, Floats]]:
     """The measures of every candidate with their intervals, and its deviance, shape (cut-offs, 1 + draws)."""
-    blocks: dict[str, dict[str, list[Floats]]] = {n: {m: [] for m in VALUE_MEASURES} for n in names}
-    for weights in draws([spending.customer_ids[one.which] for one in judged], seed):
-        for name, of_model in blocks.items():
-            for measure, found in of_model.items():
-                found.append(np.array([VALUE_MEASURES[measure](one.spent, one.expected[name], drawn)
-                                       for one, drawn in zip(judged, weights, strict=True)]))  # fmt: skip
-    values = {n: {m: np.concatenate(found, axis=1) for m, found in of.items()} for n, of in blocks.items()}
-    models = {
-        name: {m: {**summary(of[m].mean(axis=0)), "by_cutoff": [round(float(v), 6) for v in of[m][:, 0]]}
-               for m in VALUE_MEASURES}
-        for name, of in values.items()
-    }  # fmt: skip
+    expected = {name: [one.expected[name] for one in judged] for name in names}
+    ids = [spending.customer_ids[one.which] for one in judged]
+    values = measured([one.spent for one in judged], expected, ids, VALUE_MEASURES, seed)
+    models = {name: {m: over_parts(drawn) for m, drawn in of.items()} for name, of in values.items()}
     return models, {name: of["deviance"] for name, of in values.items()}
 
 
@@ -140,11 +132,11 @@ def _coverage(
     for split, one in zip(window.splits, judged, strict=True):
         assert isinstance(split.calibrate, date)
         cutoffs = [cutoff for cutoff in split.fit if isinstance(cutoff, date)]
-        earlier = fit_all(candidates, spending, cutoffs, window.periods, study)
+        earlier = fit_kept(name, candidates, spending, cutoffs, window.periods, study)
         which = spending.at(split.calibrate)
-        if name not in earlier:
+        if earlier is None:
             continue
-        expected = earlier[name].by_period(spending.rows(which), window.periods).sum(axis=1)
+        expected = earlier.by_period(spending.rows(which), window.periods).sum(axis=1)
         spread = fit_spread(spending.spend[which], expected, window.periods)
         low, high = spread.around(one.expected[name], window.periods)
         below.append(one.spent < low)

@@ -6,7 +6,7 @@ draw. A bootstrap of customers is then one call: the weights are how often each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -16,10 +16,10 @@ from scipy.spatial import ConvexHull
 from scipy.special import betainc
 
 from models.churn import sigmoid
+from training.bootstrap import Measure
 from training.study import ProfitSettings
 
 Floats = npt.NDArray[np.float64]
-Measure = Callable[[Floats, Floats, Floats], Floats]
 _SETTLED, _FLAT = 1e-9, 1e-9
 
 

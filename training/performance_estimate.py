@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.measures import MEASURES, Measure
+from training.bootstrap import Measure
+from training.measures import MEASURES
 
 Floats = npt.NDArray[np.float64]
 DRAWS = 400

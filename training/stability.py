@@ -8,7 +8,9 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from features.catalog import DRIVERS, Catalog
+from features.catalog import Catalog
+from models.reasons import drivers_of
+from training.bootstrap import redrawn
 from training.fit_churn import fit_trees
 from training.panel import Panel, Split
 from training.study import FitSettings
@@ -29,16 +31,16 @@ def reason_stability(
     probability is at least `at_risk_from` (None where there are none); `drivers` is how many there are to choose from.
     None for fewer than two refits or two drivers: then there is nothing to differ.
     """
-    drivers = [name for name in DRIVERS if any(feature.driver == name for feature in catalog.features)]
+    drivers, member = drivers_of(catalog)
     if refits < 2 or len(drivers) < 2 or split.judge is None:
         return None
-    member = np.array([[feature.driver == name for name in drivers] for feature in catalog.features], float)
     random = np.random.default_rng(settings.seed)
     fit, judged = panel.at(*split.known), np.flatnonzero(panel.at(split.judge))
     drawn = np.sort(random.permutation(len(judged))[:_MOST_ROWS])
+    everyone, who = np.unique(panel.customer_ids[fit], return_inverse=True)
     ranked = []
     for _ in range(refits):
-        rows = _redrawn(panel.customer_ids[fit], random)
+        rows = np.repeat(np.arange(len(who)), redrawn(len(everyone), random)[who])
         booster = fit_trees(catalog, panel.X[fit][rows], panel.churned[fit][rows], settings)
         ranked.append(_ranked(booster, member, panel.X[judged[drawn]]))
     pairs = [(ranked[a], ranked[b]) for a in range(refits) for b in range(a)]
@@ -50,14 +52,6 @@ def reason_stability(
         "drivers": len(drivers),
         **{name: _told(same, overlap, who) for name, who in groups.items()},
     }
-
-
-def _redrawn(customer_ids: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Rows of as many customers drawn with replacement, each with all of theirs."""
-    _, who = np.unique(customer_ids, return_inverse=True)
-    count = int(who.max()) + 1
-    times = random.multinomial(count, np.full(count, 1 / count))
-    return np.repeat(np.arange(len(who)), times[who])
 
 
 def _ranked(booster: lgb.Booster, member: Floats, X: Floats) -> npt.NDArray[np.intp]:

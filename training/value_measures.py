@@ -5,13 +5,12 @@ Each takes what was spent and what was expected, of shape (n,), and weights of s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
+from training.bootstrap import Measure
+
 Floats = npt.NDArray[np.float64]
-ValueMeasure = Callable[[Floats, Floats, Floats], Floats]
 _NOTHING = 1e-9
 
 
@@ -67,6 +66,6 @@ def _concentration(spent: Floats, by: Floats, weights: Floats) -> Floats:
     )
 
 
-VALUE_MEASURES: dict[str, ValueMeasure] = {
+VALUE_MEASURES: dict[str, Measure] = {
     "rmse": rmse, "mae": mae, "deviance": deviance, "correlation": correlation, "gini": gini, "total_ratio": total_ratio,
 }  # fmt: skip
