@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from by_hand import CUTOFF, DAY, checked_by_hand
+from real_tables import real
 
 from features.behavior import CATALOG
 from features.behavior.peers import PEERS, ventile_names
@@ -17,16 +18,13 @@ from features.references import VectorReferences
 from training.fit_purchase_rate import fit_purchase_rate, log_likelihood
 from training.fit_vector_references import fit_vector_references
 
-CDNOW = Path(__file__).resolve().parents[2] / "shared" / "data" / "cdnow" / "cdnow_sample.parquet"
 
-
-@pytest.mark.skipif(not CDNOW.exists(), reason=f"needs the CDNOW sample at {CDNOW}")
 def test_bg_nbd_on_the_cdnow_sample_gives_the_published_parameters() -> None:
     """Fader, Hardie & Lee 2005, table 2: 0.243, 4.414, 0.793, 2.426, log-likelihood -9582.4; 39 weeks of 2,357 customers."""
     import pandas as pd
     import pyarrow.parquet as pq
 
-    sales = pq.read_table(CDNOW).to_pandas().drop_duplicates(["sample_id", "date"])
+    sales = pq.read_table(real("cdnow/cdnow_sample")).to_pandas().drop_duplicates(["sample_id", "date"])
     end = pd.Timestamp("1997-09-30")
     first_to_last = sales[sales["date"] <= end].groupby("sample_id")["date"].agg(["min", "max", "count"])
     repeats = (first_to_last["count"] - 1).to_numpy(float)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from test_real_data import real
+from real_tables import real
 
 from models.purchase_process import NEEDS, PurchaseProcess
 from models.spend import ValueRows

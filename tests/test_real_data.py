@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from real_tables import CDNOW, TA_FENG, real
 
 import holdfast
 from features.check import check_tables
@@ -24,17 +24,8 @@ from features.checked import CheckedTables
 from features.shop import read_shop
 from features.store import Store
 
-REAL_DATA = Path(os.environ.get("HOLDFAST_REAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 MEMORY = 182
 CLOSE = "abs({0} - {1}) <= 1e-9 * greatest(1, abs({1}))"
-
-
-def real(name: str) -> Path:
-    """A file of the data, or a reason to skip."""
-    file = REAL_DATA / f"{name}.parquet"
-    if not file.exists():
-        pytest.skip(f"needs the data set {name.partition('/')[0]} at {file} (or in HOLDFAST_REAL_DATA)")
-    return file
 
 
 @dataclass(frozen=True)
@@ -131,26 +122,6 @@ def counted_as(tried: Tried, lines: str, cutoffs: Sequence[date], memory_days: i
         assert dict.fromkeys(pairs.values(), 0) == dict(zip(pairs.values(), different, strict=True)), cutoff
 
 
-TA_FENG = """
-name = "ta-feng"
-currency = "TWD"
-time_zone = "Asia/Taipei"
-[files]
-sales = "{sales}"
-[tables.transactions]
-from = "sales"
-[tables.transactions.columns]
-customer_id = "CUSTOMER_ID"
-timestamp = "TRANSACTION_DT"
-amount = "SALES_PRICE"
-order_id = "CUSTOMER_ID || '-' || cast(TRANSACTION_DT as date)"
-quantity = "AMOUNT"
-product = "PRODUCT_ID"
-category = "PRODUCT_SUBCLASS"
-cost = "ASSET"
-"""
-
-
 @pytest.mark.slow
 def test_a_grocer_of_four_months(try_shop: Try) -> None:
     """With orders made of customer and day, a line that equals another of its order is in the quarantine."""
@@ -166,21 +137,6 @@ def test_a_grocer_of_four_months(try_shop: Try) -> None:
     )
     assert tried.checked.known_until == date(2001, 3, 1)
     counted_as(tried, lines, cutoffs, sales=sales)
-
-
-CDNOW = """
-name = "cdnow"
-currency = "USD"
-[files]
-sales = "{sales}"
-[tables.transactions]
-from = "sales"
-[tables.transactions.columns]
-customer_id = "customer_id"
-timestamp = "date"
-amount = "amount"
-quantity = "cds"
-"""
 
 
 @pytest.mark.slow

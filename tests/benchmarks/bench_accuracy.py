@@ -12,28 +12,32 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, sqrt
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
-from churn_sets import REAL_DATA, SETS, ChurnSet
+from churn_sets import SETS, ChurnSet
 from learners import LEARNERS
+from real_tables import REAL_DATA
 from results import Bound, conclude
 
 from features.store import written_whole
-from training.bootstrap import FEWER, draws, summary
-from training.measures import auc, calibration_error, calibration_error_noise, calibration_slope, log_loss
+from training.bootstrap import FEWER, Measure, measured, summary
+from training.drift import holm
+from training.measures import MEASURES, calibration_error, calibration_error_noise, calibration_slope
 
 Floats = npt.NDArray[np.float64]
 KEPT = Path(__file__).resolve().parents[2] / "models" / "store" / "bench-accuracy"
 LEVEL = 0.05
+COMPARED = ("auc", "log_loss")
 KNOWN = {"telco_ibm": (0.8494, 0.4111), "mlc_churn": (0.920, None)}
 """AUC and log loss that others have reached."""
 TV_SAVINGS = 0.187
@@ -81,21 +85,11 @@ def said_by_all(one: ChurnSet, seconds: int) -> Said:
 
 def compared(said: Said) -> dict[str, Any]:
     """By learner AUC and log loss with 95 % intervals, and ours against each peer: difference and two-sided p."""
-    names = list(said.probability)
-    values = {name: {"auc": [], "log_loss": []} for name in names}
-    for [weights] in draws([said.customer_ids], 1, FEWER):
-        for name in names:
-            values[name]["auc"].append(auc(said.churned, said.probability[name], weights))
-            values[name]["log_loss"].append(log_loss(said.churned, said.probability[name], weights))
-    drawn = {name: {m: np.concatenate(v) for m, v in of.items()} for name, of in values.items()}
-    against = {
-        peer: {m: _paired(drawn["holdfast"][m] - drawn[peer][m]) for m in ("auc", "log_loss")} for peer in said.peers
-    }
+    drawn = _drawn(said, list(said.probability), {m: MEASURES[m] for m in COMPARED}, 1)
+    against = {peer: {m: _paired(drawn["holdfast"][m] - drawn[peer][m]) for m in COMPARED} for peer in said.peers}
     ours = said.probability["holdfast"]
     once = np.ones((1, len(ours)))
-    slopes = np.concatenate(
-        [calibration_slope(said.churned, ours, weights) for [weights] in draws([said.customer_ids], 2, FEWER)]
-    )
+    slopes = _drawn(said, ["holdfast"], {"slope": calibration_slope}, 2)["holdfast"]["slope"]
     return {
         "rows": len(ours),
         "churn_rate": float(said.churned.mean()),
@@ -107,20 +101,19 @@ def compared(said: Said) -> dict[str, Any]:
     }
 
 
+def _drawn(
+    said: Said, learners: Sequence[str], measures: Mapping[str, Measure], seed: int
+) -> dict[str, dict[str, Floats]]:
+    """By learner and measure the value of all, then those of the draws."""
+    probability = {name: [said.probability[name]] for name in learners}
+    found = measured([said.churned], probability, [said.customer_ids], measures, seed, FEWER)
+    return {name: {m: values[0] for m, values in of.items()} for name, of in found.items()}
+
+
 def _paired(difference: Floats) -> dict[str, float]:
     """The difference of all, and how likely one so far from 0 is by chance: by the spread of the bootstrap's draws."""
     error = float(difference[1:].std(ddof=1)) or 1e-12
     return {**summary(difference), "p": erfc(abs(float(difference[0])) / error / sqrt(2))}
-
-
-def holm(p: Sequence[float], level: float = LEVEL) -> list[bool]:
-    """Which are significant when so many are asked (Holm 1979)."""
-    order, found = np.argsort(p, kind="stable"), [False] * len(p)
-    for k, place in enumerate(order):
-        if p[place] > level / (len(p) - k):
-            break
-        found[place] = True
-    return found
 
 
 def savings(said: Said) -> dict[str, float]:
@@ -174,7 +167,7 @@ def report(all_said: Sequence[Said], seconds: int) -> None:
         found = figures[said.of.name]
         models = found["models"]
         for name, of in models.items():
-            cells = [f"{of[m]['value']:.4f} [{of[m]['low']:.4f}, {of[m]['high']:.4f}]" for m in ("auc", "log_loss")]
+            cells = [f"{of[m]['value']:.4f} [{of[m]['low']:.4f}, {of[m]['high']:.4f}]" for m in COMPARED]
             rows.append((said.of.name if name == "holdfast" else "", name, *cells))
         for m, sign in (("auc", -1), ("log_loss", 1)):
             peer = min(said.peers, key=lambda name, m=m, sign=sign: sign * models[name][m]["value"])
@@ -206,15 +199,15 @@ def report(all_said: Sequence[Said], seconds: int) -> None:
                 Bound("tv: savings", figures[said.of.name]["savings"]["least_expected_cost"], TV_SAVINGS, at_least=True)
             )
     for m, tests in best.items():
-        worse = [said.of.name for said, (_, excess, _), is_real in
-                 zip(all_said, tests, holm([p for *_, p in tests]), strict=True) if is_real and excess > 0]  # fmt: skip
+        worse = [said.of.name for said, (_, excess, _), p in
+                 zip(all_said, tests, holm([p for *_, p in tests]), strict=True) if p <= LEVEL and excess > 0]  # fmt: skip
         figures[f"worse_than_best_peer_by_{m}"] = worse
         bounds.append(
             Bound(
                 f"sets where the best peer is significantly better by {m} ({', '.join(worse) or 'none'})", len(worse), 0
             )
         )
-    better = sum(real and value < 0 for (value, _), real in zip(beaten, holm([p for _, p in beaten]), strict=True))
+    better = sum(p <= LEVEL and value < 0 for (value, _), p in zip(beaten, holm([p for _, p in beaten]), strict=True))
     figures["better_log_loss_than_lightgbm"] = better
     bounds.append(Bound("share of sets with a significantly better log loss than LightGBM's defaults",
                         better / len(all_said), 0.5, at_least=True))  # fmt: skip

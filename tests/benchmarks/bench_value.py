@@ -5,7 +5,6 @@ python tests/benchmarks/bench_value.py
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -17,7 +16,10 @@ import duckdb
 import numpy as np
 from results import Bound, conclude
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from real_tables import REAL_DATA
 
 from features.check import check_tables
 from features.commands import init
@@ -33,8 +35,6 @@ from training.study import Study, read_study
 from training.train import fit_bundle
 from training.value_measures import VALUE_MEASURES
 
-ROOT = Path(__file__).resolve().parents[2]
-REAL_DATA = Path(os.environ.get("HOLDFAST_REAL_DATA") or ROOT.parent / "shared" / "data")
 HALF = date(1997, 10, 1)
 DAYS = 273
 CDNOW_SHOP = """name = "cdnow"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import duckdb
+from real_tables import CDNOW, REAL_DATA, TA_FENG
 
 from features.catalog import is_protected
 from features.check import check_tables
@@ -19,7 +19,6 @@ from features.store import Store
 from training.study import read_study
 from training.train import Prepared, prepare_panel
 
-REAL_DATA = Path(os.environ.get("HOLDFAST_REAL_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 TODAY = date(2026, 1, 1)
 FOLDS_STUDY = '[churn]\ndefinition = "given"\n[minimums]\ncustomers = 500\nchurners = 50\n'
 
@@ -63,7 +62,7 @@ class ChurnSet:
     def _shop_text(self, folder: Path) -> str:
         source = REAL_DATA / f"{self.file}.parquet"
         if self.shop:
-            return self.shop.format(file=source)
+            return self.shop.format(sales=source)
         table = folder / "table.parquet"
         with duckdb.connect() as connection:
             connection.execute(
@@ -88,43 +87,15 @@ class ChurnSet:
         return f"try_cast({name} as double)" if name == "TotalCharges" else name
 
 
-_TA_FENG = """name = "ta_feng"
-currency = "TWD"
-[files]
-lines = "{file}"
-[tables.transactions]
-from = "lines"
-[tables.transactions.columns]
-customer_id = "CUSTOMER_ID"
-timestamp = "TRANSACTION_DT"
-amount = "SALES_PRICE"
-cost = "ASSET"
-quantity = "AMOUNT"
-product = "PRODUCT_ID"
-category = "PRODUCT_SUBCLASS"
-"""
-_CDNOW = """name = "cdnow"
-currency = "USD"
-[files]
-sales = "{file}"
-[tables.transactions]
-from = "sales"
-[tables.transactions.columns]
-customer_id = "customer_id"
-timestamp = "date"
-amount = "amount"
-quantity = "cds"
-"""
-
 SETS = (
     ChurnSet("complete_journey"),
     ChurnSet(
-        "ta_feng", "ta_feng/ta_feng", shop=_TA_FENG,
+        "ta_feng", "ta_feng/ta_feng", shop=TA_FENG,
         study="[churn]\nhorizon_days = 28\nactive_within_days = 63\n[vectors]\nmemory_days = 91\n"
         "[cutoffs]\nevery_days = 7\njudged = 1\nmin_history_days = 21\n",
     ),
     ChurnSet(
-        "cdnow", "cdnow/cdnow_master", shop=_CDNOW,
+        "cdnow", "cdnow/cdnow_master", shop=CDNOW,
         study="[churn]\nhorizon_days = 91\nactive_within_days = 182\n[vectors]\nmemory_days = 364\n"
         "[cutoffs]\nevery_days = 28\njudged = 2\nmin_history_days = 56\n",
     ),
