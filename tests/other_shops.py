@@ -12,6 +12,13 @@ import numpy as np
 FIRST = date(2022, 1, 1)
 END = date(2024, 6, 30)
 TERM_DAYS = 30
+QUICK = """[tune]
+trials = 0
+[interval]
+fits = 5
+[judge]
+reason_refits = 2
+"""
 
 
 def contract_shop(folder: Path, customers: int = 1500, seed: int = 3) -> Path:
@@ -66,7 +73,8 @@ kind = "kind"
 """
     )
     (folder / "study.toml").write_text(
-        """[churn]
+        QUICK
+        + """[churn]
 definition = "contract"
 horizon_days = 30
 grace_days = 14
@@ -78,12 +86,6 @@ trees = 80
 learning_rate = 0.1
 min_customers_in_leaf = 50
 column_share = 0.5
-[tune]
-trials = 0
-[interval]
-fits = 5
-[judge]
-reason_refits = 2
 [minimums]
 customers = 200
 churners = 10
@@ -127,7 +129,8 @@ monthly_fee = "price"
 """
     )
     (folder / "study.toml").write_text(
-        """[churn]
+        QUICK
+        + """[churn]
 definition = "given"
 [value]
 column = "given_monthly_fee"
@@ -137,12 +140,6 @@ trees = 80
 learning_rate = 0.1
 min_customers_in_leaf = 30
 column_share = 0.8
-[tune]
-trials = 0
-[interval]
-fits = 5
-[judge]
-reason_refits = 2
 [minimums]
 customers = 200
 churners = 50

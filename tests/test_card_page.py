@@ -7,7 +7,6 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,13 @@ from chromium import axe_violations
 from pages_by_hand import entry, house
 from running_service import ServedShop
 from signed_in import add_person, overflow, reader
+from tags import Tags
 
 from models.bundle import Bundle, load_bundle
 from training.card_page import card_page
 from training.train import Trained
 
 NASTY = "<script>alert('&')</script>"
-
-
-class Reader(HTMLParser):
-    """Every tag with its attributes, in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
 
 
 def called(content: Any, name: str) -> Any:
@@ -47,7 +35,7 @@ def called(content: Any, name: str) -> Any:
 
 
 def test_the_card_is_one_file_that_runs_and_loads_nothing(trained: Trained) -> None:
-    tags = Reader(trained.bundle.card_page).tags
+    tags = Tags(trained.bundle.card_page).tags
     attributes = {name for _, of in tags for name in of}
 
     assert {"script", "link", "iframe", "form", "img", "object", "base"}.isdisjoint(tag for tag, _ in tags)
@@ -90,7 +78,7 @@ def test_names_are_shown_as_text_whatever_they_are(trained: Trained) -> None:
     }
     text = card_page(replace(trained.bundle, card=card, catalog=catalog), NASTY)
 
-    assert "script" not in {tag for tag, _ in Reader(text).tags}
+    assert "script" not in {tag for tag, _ in Tags(text).tags}
     assert "<script" not in text
     assert text.count("&lt;script&gt;") > 8
 

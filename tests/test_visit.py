@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from html.parser import HTMLParser
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 import httpx
@@ -14,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pages_by_hand import LOGIN, NOW, PASSWORD, Browser, House, entry, house
 from starlette.requests import Request
+from tags import Tags
 
 from models.people import list_users, set_language
 from models.sessions import form_token, session_of, sign_in
@@ -261,18 +261,6 @@ def test_a_session_ends_here_and_in_the_ledger(shop: House) -> None:
 # ---- what a page holds ----------------------------------------------------------------------------------------------
 
 
-class Seen(HTMLParser):
-    """The tags and attributes of a page as a browser reads them."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-
 PAGES = [
     "/", "/customers", f"/customers?q={EVIL.replace('#', '')}", f"/customers?segment={EVIL}", f"/customers?action={EVIL[:60]}",
     "/customers?columns=segment&columns=evidence&columns=as_of&columns=arm&columns=state", customer_address(EVIL),
@@ -290,7 +278,7 @@ def test_no_page_runs_or_draws_what_the_data_hold(shop: House, path: str, langua
     assert page.status_code in (200, 400, 404)
     assert "<script>" not in page.text
     assert "49" not in re.findall(r"onerror=alert\(1\)&gt;(\w+)", page.text)
-    for tag, attributes in Seen(page.text).tags:
+    for tag, attributes in Tags(page.text).tags:
         assert tag not in ("img", "iframe", "object", "embed", "style", "base")
         assert not [name for name in attributes if name.startswith("on") or name in ("style", "srcdoc", "formaction")]
         for name in ("href", "src", "action"):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from training.picture import Mark
 from training.spoken import SPOKEN
 
 WIDTH, HEIGHT = 320.0, 220.0
@@ -32,14 +33,6 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A place on an axis and what stands there."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True)
 class Chart:
     """Lines and dots over two axes from 0."""
 
@@ -47,8 +40,8 @@ class Chart:
     said: str
     x_label: str
     y_label: str
-    across: tuple[Tick, ...]
-    up: tuple[Tick, ...]
+    across: tuple[Mark, ...]
+    up: tuple[Mark, ...]
     lines: tuple[Line, ...] = ()
     dots: tuple[Dot, ...] = ()
     width: float = WIDTH
@@ -74,7 +67,7 @@ def lift(curves: Mapping[str, Sequence[Sequence[float]]]) -> Chart:
     return Chart(
         "Lift", f"Among the riskiest 10 %, {dict(of['holdfast'])[0.1]:.1f} times as many leave as among all.",
         "share of customers, riskiest first", "times the churn of all", _ticks(1, 4, WIDTH, "{:.0%}"),
-        tuple(Tick(_y(k, top), f"{k}") for k in range(steps + 1)),
+        tuple(Mark(_y(k, top), f"{k}") for k in range(steps + 1)),
         (Line("chance", _points([(0, 1), (1, 1)], 1, top), "even"),
          *(Line(_called(name), _points(points, 1, top), _style(name)) for name, points in reversed(of.items()))),
     )  # fmt: skip
@@ -118,9 +111,9 @@ def _points(places: Sequence[Sequence[float]], right: float, top: float) -> str:
     return " ".join(f"{_x(x, right)},{_y(y, top)}" for x, y in places)
 
 
-def _ticks(top: float, steps: int, size: float, form: str) -> tuple[Tick, ...]:
-    return tuple(Tick(round(k / steps * size, 2), form.format(top * k / steps)) for k in range(steps + 1))
+def _ticks(top: float, steps: int, size: float, form: str) -> tuple[Mark, ...]:
+    return tuple(Mark(round(k / steps * size, 2), form.format(top * k / steps)) for k in range(steps + 1))
 
 
-def _up(top: float, steps: int, form: str) -> tuple[Tick, ...]:
-    return tuple(Tick(HEIGHT - tick.at, tick.label) for tick in _ticks(top, steps, HEIGHT, form))
+def _up(top: float, steps: int, form: str) -> tuple[Mark, ...]:
+    return tuple(Mark(HEIGHT - tick.at, tick.label) for tick in _ticks(top, steps, HEIGHT, form))

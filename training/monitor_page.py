@@ -13,10 +13,10 @@ from training.drift import DriverDrift, ProbabilityDrift
 from training.monitor import ComparedRun
 from training.monitor_report import MonitorReport, most_drifted
 from training.paper import write_page
+from training.picture import HEIGHT, WIDTH
 from training.realised_value import EVERYTHING
 from training.study import MonitorSettings
 
-WIDTH, HEIGHT = 640.0, 150.0
 _COLUMNS = 12
 MEASURES = {
     "churn_rate": "share of leavers", "auc": "AUC", "lift_at_10": "lift in the riskiest tenth", "log_loss": "log loss",

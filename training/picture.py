@@ -28,7 +28,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Mark:
-    """A line across or down the picture, or a word under it."""
+    """A line across or down a picture, or a word at its edge."""
 
     at: float
     label: str
