@@ -1,9 +1,7 @@
 """Customer value: what a customer is expected to spend over a year, and what is lost if they leave now.
 
-With p the chance of leaving within the horizon, and those who leave still spending the share `returning` of what those
-who stay spend (some come back), a customer who stays spends m = value / (1 - p (1 - returning)). Leaving costs
-`lost_if_gone` = (1 - returning) m, the value at risk is p times that, and value + value at risk = m. So the value at
-risk of a likely leaver can be more than their value, which already counts on their leaving.
+A customer's value counts on their leaving with the chance p. What one who stays would spend is value + value at risk, and
+the value at risk is p times the cost of leaving; so that of a likely leaver can be more than their value.
 """
 
 from __future__ import annotations
@@ -17,11 +15,12 @@ import numpy.typing as npt
 
 from models.combined_spend import CombinedSpend
 from models.contract_spend import ContractSpend
+from models.cost_of_leaving import CostOfLeaving
 from models.purchase_process import PurchaseProcess
 from models.spend import BoostedSpend, SpendModel, UsualSpend, ValueRows
 
 Floats = npt.NDArray[np.float64]
-_LEAST_STAYING = 1e-9  # of 1 - p (1 - returning): nobody leaves for certain
+_NOT_MEASURED = CostOfLeaving()
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,8 @@ class LifetimeModel:
         Rate at which later money counts less.
     spend
         The model that was chosen out of time, refitted.
-    returning
-        What who leaves still spends, over what they would spend if they stayed, in [0, 1].
+    cost_of_leaving
+        As a multiple of the value, by churn probability.
     spread
         Of a customer's spend.
     total
@@ -73,7 +72,7 @@ class LifetimeModel:
     days: int
     yearly_discount: float
     spend: SpendModel
-    returning: float = 0.0
+    cost_of_leaving: CostOfLeaving = _NOT_MEASURED
     spread: Spread = Spread((), (1.0,), (1.0,))
     total: tuple[float, float] = (1.0, 1.0)
     judged_days: int = 0
@@ -96,8 +95,7 @@ class LifetimeModel:
 
     def lost_if_gone(self, value: Floats, churn_probability: Floats) -> Floats:
         """What leaving would cost: expected spend over `days` of who stays, less that of who leaves; shape (rows,)."""
-        leaves_with = 1 - self.returning
-        return np.asarray(leaves_with * value / np.maximum(1 - churn_probability * leaves_with, _LEAST_STAYING), float)
+        return self.cost_of_leaving.of(value, churn_probability)
 
     def equity(self, value: float) -> tuple[float, float]:
         """Low and high of the value of all customers together."""
@@ -107,7 +105,8 @@ class LifetimeModel:
         """Plain data, all but `spend.text`."""
         return {
             "period_days": self.period_days, "days": self.days, "yearly_discount": self.yearly_discount,
-            "spend": self.spend.as_dict(), "returning": self.returning, "spread": vars(self.spread) | {},
+            "spend": self.spend.as_dict(), "cost_of_leaving": vars(self.cost_of_leaving) | {},
+            "spread": vars(self.spread) | {},
             "total": list(self.total), "judged_days": self.judged_days,
         }  # fmt: skip
 
@@ -118,10 +117,11 @@ class LifetimeModel:
             spend: SpendModel = UsualSpend(plain["period_days"], plain["level"])
             spread = Spread((), (plain["low"],), (plain["high"],))
             return cls(plain["period_days"], plain["days"], plain["yearly_discount"], spend, spread=spread)
+        leaving = CostOfLeaving(**{name: tuple(values) for name, values in plain["cost_of_leaving"].items()})
         spread = Spread(**{name: tuple(values) for name, values in plain["spread"].items()})
         return cls(
             plain["period_days"], plain["days"], plain["yearly_discount"], _spend(plain["spend"], text),
-            plain["returning"], spread, (plain["total"][0], plain["total"][1]), plain["judged_days"],
+            leaving, spread, (plain["total"][0], plain["total"][1]), plain["judged_days"],
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from running_service import publish
 
 from features.refusal import Refusal
 from models.bundle import load_bundle
+from models.cost_of_leaving import CostOfLeaving
 from models.published import Follower, current_bundle, current_id
 from training.train import Trained
 
@@ -54,7 +55,7 @@ def test_an_old_bundle_still_loads() -> None:
     bundle = load_bundle(OLD, "churn/1")
 
     assert (bundle.definition.kind, bundle.definition.horizon_days) == ("silence", 28)
-    assert ("usual_spend", 0.0) == (bundle.lifetime.spend.kind, bundle.lifetime.returning)
+    assert ("usual_spend", CostOfLeaving()) == (bundle.lifetime.spend.kind, bundle.lifetime.cost_of_leaving)
     assert bundle.next_purchase is None
     assert bundle.drift_reference is None
 

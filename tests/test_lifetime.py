@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from models.combined_spend import CombinedSpend
 from models.contract_spend import ContractSpend
+from models.cost_of_leaving import CostOfLeaving
 from models.lifetime import LifetimeModel, Spread
 from models.purchase_process import NEEDS, PurchaseProcess
 from models.spend import BoostedSpend, SpendModel, UsualSpend, ValueRows
@@ -47,7 +48,12 @@ def customers(usual: list[float], chance: list[float], silence: float = 10.0) ->
 
 def lifetime(spend: SpendModel, **changes: object) -> LifetimeModel:
     spread = Spread((5.0, 50.0), (0.0, 0.4, 0.6), (3.0, 1.8, 1.4))
-    given = {"returning": 0.3, "spread": spread, "total": (0.9, 1.1), "judged_days": 84}
+    given = {
+        "cost_of_leaving": CostOfLeaving((0.1, 0.8), (0.5, 4.0)),
+        "spread": spread,
+        "total": (0.9, 1.1),
+        "judged_days": 84,
+    }
     return LifetimeModel(28, 365, 0.1, spend, **(given | changes))  # type: ignore[arg-type]
 
 
@@ -58,23 +64,21 @@ def every_model(boosted: BoostedSpend) -> list[SpendModel]:
 @few
 @given(
     usual=st.lists(st.floats(0, 5000), min_size=1, max_size=8), chance=st.floats(0, 1), silence=st.floats(1, 90),
-    returning=st.floats(0, 1),
 )  # fmt: skip
-def test_a_value_is_never_negative_lies_in_its_interval_and_is_one_part_of_what_staying_brings(
-    boosted: BoostedSpend, usual: list[float], chance: float, silence: float, returning: float
+def test_a_value_is_never_negative_and_lies_in_its_interval_and_leaving_costs_its_multiple(
+    boosted: BoostedSpend, usual: list[float], chance: float, silence: float
 ) -> None:
     rows = customers(usual, [chance] * len(usual), silence)
     for spend in every_model(boosted):
-        model = lifetime(spend, returning=returning)
+        model = lifetime(spend)
         mean, low, high = model.value(rows)
         lost = model.lost_if_gone(mean, rows.churn_probability)
 
         assert (0 <= low).all(), spend
         assert (low <= mean).all(), spend
         assert (mean <= high).all(), spend
-        assert (lost >= 0).all(), spend
-        if chance < 1 and returning < 1:
-            assert mean + chance * lost == pytest.approx(lost / (1 - returning), rel=1e-6, abs=1e-6), spend
+        assert (lost >= 0.5 * mean).all(), spend
+        assert (lost <= 4.0 * mean).all(), spend
 
 
 @few
@@ -181,7 +185,9 @@ def test_what_is_trained_is_judged_and_says_so(trained: Trained) -> None:
     assert value is not None
     assert model.spend.kind == value["chosen"] in value["models"]
     assert value["days"] == model.judged_days
-    assert 0 <= model.returning <= 1
+    cost = model.cost_of_leaving
+    assert list(cost.multiple) == sorted(cost.multiple)
+    assert cost.multiple[-1] > 2 * cost.multiple[0] > 0
     assert model.total[0] <= 1 <= model.total[1]
     assert 0.65 < value["coverage"]["within"] < 0.97
     assert 0.4 < value["next_purchase"]["bought"] < 0.7

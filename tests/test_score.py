@@ -112,18 +112,16 @@ def test_no_day_that_is_expected_is_past(trained: Trained, last) -> None:
     assert 0 < np.mean([day is None for day in days]) < 0.5
 
 
-def test_lifetime_value_and_value_at_risk_are_the_two_parts_of_what_one_who_stays_would_spend(
-    trained: Trained, last
-) -> None:
+def test_the_value_at_risk_is_the_chance_of_leaving_times_what_it_costs(trained: Trained, last) -> None:
     scores = score(trained.bundle, last)
     who = scores.eligible
     value, chance = scores.lifetime_value[0][who], scores.churn_probability[who]
-    at_risk, returning = chance * scores.lost_if_gone[who], trained.bundle.lifetime.returning
+    at_risk = chance * scores.lost_if_gone[who]
 
-    assert np.allclose(value + at_risk, scores.lost_if_gone[who] / (1 - returning))
-    assert ((at_risk > value) == (chance * (1 - returning) > 0.5))[value > 0].all()
+    assert np.allclose(at_risk, chance * trained.bundle.lifetime.cost_of_leaving.of(value, chance))
     assert (at_risk >= 0).all()
-    assert (at_risk > 0).any()
+    assert (at_risk[chance > 0.5] > value[chance > 0.5]).mean() > 0.5, "a likely leaver's value counts on it already"
+    assert (at_risk < value).any()
 
 
 def test_a_value_is_at_least_0_and_lies_in_its_interval(trained: Trained, last) -> None:

@@ -11,11 +11,13 @@ import numpy.typing as npt
 from features.catalog import Catalog
 from features.checked import CheckedTables
 from models.churn import sigmoid
+from models.cost_of_leaving import CostOfLeaving
 from models.habits import ValueColumn
 from models.lifetime import LifetimeModel, Spread
 from models.spend import UsualSpend, ValueRows
 from training.bootstrap import draws
 from training.fit_churn import fit_split
+from training.fit_cost_of_leaving import fit_cost_of_leaving
 from training.fit_spend import candidates_of, fit_kept
 from training.judge import JudgedCutoff
 from training.judge_value import ValueJudgment, fit_spread, judge_value
@@ -50,7 +52,8 @@ def fit_lifetime(
     spent = np.concatenate([one.spent for one in found.judged])
     expected = np.concatenate([one.expected[found.chosen] for one in found.judged])
     lifetime = LifetimeModel(
-        study.churn.horizon_days, study.value.days, study.value.yearly_discount, model, _returning(seen, found),
+        study.churn.horizon_days, study.value.days, study.value.yearly_discount, model,
+        _cost_of_leaving(seen, found),
         fit_spread(spent, expected, window.periods), _total(seen, found, study.fit.seed), window.days,
     )  # fmt: skip
     return lifetime, found
@@ -71,23 +74,14 @@ def _probabilities(
     return found
 
 
-def _returning(seen: Spending, found: ValueJudgment) -> float:
-    """The share of what they would spend if they stayed that those who leave spend all the same, so that sums agree."""
-    spent, value, chance = [], [], []
-    for one in found.judged:
-        gone = (seen.left[one.which] == 1) & ~np.isnan(seen.probability[one.which])
-        spent.append(one.spent[gone])
-        value.append(one.expected[found.chosen][gone])
-        chance.append(seen.probability[one.which][gone])
-    total, expected, p = float(np.concatenate(spent).sum()), np.concatenate(value), np.concatenate(chance)
-    low, high = 0.0, 1.0
-    for _ in range(40):  # what they are expected to spend, given that they leave, rises with the share
-        share = (low + high) / 2
-        if float((share * expected / (1 - p * (1 - share))).sum()) < total:
-            low = share
-        else:
-            high = share
-    return (low + high) / 2 if len(p) else 0.0
+def _cost_of_leaving(seen: Spending, found: ValueJudgment) -> CostOfLeaving:
+    """From the judged customers whose probability of leaving was told before, and who are known to have left or stayed."""
+    told = [~np.isnan(seen.left[one.which]) & ~np.isnan(seen.probability[one.which]) for one in found.judged]
+    rows = np.concatenate([one.which[known] for one, known in zip(found.judged, told, strict=True)])
+    expected = np.concatenate(
+        [one.expected[found.chosen][known] for one, known in zip(found.judged, told, strict=True)]
+    )
+    return fit_cost_of_leaving(seen.probability[rows], seen.left[rows], expected, seen.spend[rows])
 
 
 def _total(seen: Spending, found: ValueJudgment, seed: int) -> tuple[float, float]:

@@ -84,6 +84,7 @@ def _fitted(
 ) -> Floats:
     known, judged = panel.at(*split.known), _judged(panel, split)
     frame = _frame(panel, catalog)
+    frame = frame.loc[:, frame[known].notna().any()]  # scikit-learn stumbles over a column without any value
     with threadpool_limits(1):
         model.fit(frame[known], panel.churned[known])
         return np.asarray(model.predict_proba(frame[judged])[:, 1], float)
