@@ -57,14 +57,15 @@ def fit_segments(
         By column how much the churn model gains by it.
     """
     varied = [name for j, name in enumerate(catalog.names) if len(np.unique(X[~np.isnan(X[:, j]), j])) > 2]
-    every = _words(catalog, gain, varied)
+    told = {name for j, name in enumerate(catalog.names) if not np.isnan(X[:, j]).all()}
+    every = {name: words for name, words in _words(catalog, gain, varied).items() if name in told}
     features = tuple(every)
     columns = X[:, [catalog.names.index(name) for name in features]]
     if not features or len(np.unique(np.nan_to_num(columns), axis=0)) < settings.fewest:
         return Segmenter((), (), (), (), ((),), (Segment("S1", "all customers", "全部客户", 1.0, {}),))
     logged = tuple(every[name][0] for name in features)
     plain = np.where(np.array(logged), np.log1p(np.maximum(columns, 0)), columns)
-    center = np.nan_to_num(np.nanmedian(plain, axis=0))
+    center = np.nanmedian(plain, axis=0)
     spread = np.nanquantile(plain, 0.84, axis=0) - np.nanquantile(plain, 0.16, axis=0)
     scale = np.where(np.nan_to_num(spread) > 1e-9, np.nan_to_num(spread) / 2, 1.0)
     segmenter = Segmenter(features, logged, tuple(center.tolist()), tuple(scale.tolist()), (), ())
@@ -78,7 +79,7 @@ def fit_segments(
     unused = (f"S{k}" for k in count(1) if f"S{k}" not in {s.id for s in (before.segments if before else ())})
     segments = []
     for k, (en, zh) in enumerate(_names([every[name][1:] for name in features], centroids)):
-        profile = {name: float(np.nan_to_num(np.nanmedian(columns[labels == k, j]))) for j, name in enumerate(features)}
+        profile = {name: _median(columns[labels == k, j]) for j, name in enumerate(features)}
         same = kept.get(k)
         known = (same.id, same.en, same.zh) if same else (next(unused), en, zh)
         if any(known[1] == other.en for other in segments):  # a former name that now fits another group too
@@ -88,6 +89,12 @@ def fit_segments(
         features, logged, segmenter.center, segmenter.scale,
         tuple(tuple(row) for row in centroids.tolist()), tuple(segments),
     )  # fmt: skip
+
+
+def _median(values: Floats) -> float:
+    """Of the known values; 0 where none is."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 @threadpool_limits.wrap(limits=1)  # on a busy machine threads that wait for each other cost far more than they bring

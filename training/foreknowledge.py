@@ -18,10 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.checked import CheckedTables
+from features.refusal import Refusal
 from features.snapshot import day_number
 from features.sources import connect
 from training.finding import Finding, State
-from training.population import Population
+from training.population import Population, population
 from training.study import Study
 from training.telltale import HOW, Telltale, Values, grows_with_the_future, telltale
 
@@ -75,6 +76,23 @@ def foreknowledge(checked: CheckedTables, study: Study, found: Population | None
             named += _dates(column, checked, known, found.cutoffs[0]) or _tells(column, columns, outcomes, totals)
     yield from named
     yield from (other for other in _given(checked) if other.column not in [finding.column for finding in named])
+
+
+def refuse_foreknowledge(checked: CheckedTables, study: Study, cutoffs: Sequence[date]) -> None:
+    """Let nothing be learned from a column that knows who left, unless `vectors.trusted_columns` names it.
+
+    Raises
+    ------
+    Refusal
+        HF212 to HF215, of the first such column.
+    """
+    asked = population(checked, study, tuple(dict.fromkeys((cutoffs[0], cutoffs[-1]))))
+    for finding in foreknowledge(checked, study, asked):
+        if finding.state == "error" and finding.column not in study.vectors.trusted_columns:
+            raise Refusal(
+                finding.code, f"{finding.column} of {finding.table}: {finding.details}",
+                f"{finding.mend} If it was known at the cut-off, name it in vectors.trusted_columns of study.toml.",
+            )  # fmt: skip
 
 
 def _tells(

@@ -105,6 +105,12 @@ def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_da
             " up to which the tables are complete.", "Choose an earlier cutoffs.last.",
         )  # fmt: skip
     first = checked.first_day + timedelta(days=settings.min_history_days)
+    if last < first:
+        days = (checked.known_until - checked.first_day).days
+        raise Refusal(
+            "HF303", f"{days} days of history hold no cut-off: {settings.min_history_days} days must lie before one and"
+            f" {horizon_days} after it.", "Bring more history, or shorten churn.horizon_days or cutoffs.min_history_days.",
+        )  # fmt: skip
     found = cutoff_grid(first, last, settings.every_days)
     if len(judging_splits(found, settings.judged, horizon_days)) < settings.judged:
         raise Refusal(
@@ -155,19 +161,21 @@ def build_panel(
     kept = np.flatnonzero(eligible & labels.matured)
     cutoff = vectors.column("cutoff").to_numpy()
     last = kept[cutoff[kept] == cutoff.max()] if len(cutoff) and in_time else kept
+    where, more, otherwise = "in all", "customers", "Look how `churned` is mapped in shop.toml"
+    if in_time:
+        where, more = "at the last matured cut-off", "history"
+        otherwise = "Change churn.horizon_days or the rest of [churn]"
     if len(last) < minimums.customers:
         raise Refusal(
-            "HF301", f"only {len(last)} {'customer is' if len(last) == 1 else 'customers are'} eligible at the last matured"
-            f" cut-off; training needs"
-            f" {minimums.customers}.", "Bring more history or lower minimums.customers in study.toml.",
+            "HF301", f"only {len(last)} {'customer is' if len(last) == 1 else 'customers are'} eligible {where}; training"
+            f" needs {minimums.customers}.", f"Bring more {more} or lower minimums.customers in study.toml.",
         )  # fmt: skip
     churners = int(labels[last].churned.sum())
     for count, who in ((churners, "churned"), (len(last) - churners, "stayed")):
         if count < minimums.churners:
             raise Refusal(
-                "HF302", f"{count} of {len(last)} customers {who} at the last matured cut-off; training needs"
-                f" {minimums.churners}.",
-                "Change churn.horizon_days or the rest of [churn], or lower minimums.churners in study.toml.",
+                "HF302", f"{count} of {len(last)} customers {who} {where}; training needs {minimums.churners}.",
+                f"{otherwise}, or lower minimums.churners in study.toml.",
             )  # fmt: skip
     taken, known = vectors.take(kept), labels[kept]
     ids = np.array(taken.column("customer_id").to_pylist(), object)

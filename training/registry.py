@@ -11,8 +11,9 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,10 @@ class Registry:
                     pip_requirements=[f"lightgbm=={lgb.__version__}"],
                 )
             # only now that the run is whole, so that no version is of half a run
-            made = mlflow.register_model(
-                logged.model_uri, MODEL, await_registration_for=0, tags={"run_id": run.info.run_id}
-            )
+            with redirect_stderr(StringIO()):  # where it says, as for all models, that there are versions already
+                made = mlflow.register_model(
+                    logged.model_uri, MODEL, await_registration_for=0, tags={"run_id": run.info.run_id}
+                )
             version = str(made.version)
             client.log_text(run.info.run_id, card_page(bundle, f"{MODEL}/{version}"), CARD)
             client.set_registered_model_alias(MODEL, CHALLENGER, version)
@@ -212,14 +214,14 @@ class Registry:
         if self.local:
             self.store.mlflow.mkdir(parents=True, exist_ok=True)
         for name in ("alembic", "mlflow"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told below, once
         try:
             mlflow.set_tracking_uri(uri)
             yield mlflow.MlflowClient(uri)
         except (MlflowException, RequestException) as error:  # artifacts go over HTTP without MLflow's own errors
             raise Refusal(
-                "HF405", f"the MLflow store {uri} answers: {(str(error).splitlines() or [type(error).__name__])[0]}",
-                "Is it running, and is MLFLOW_TRACKING_URI right?",
+                "HF405", f"the MLflow store {uri} answers: {_said(error)}",
+                "Is it running, is there space on its disk, and is MLFLOW_TRACKING_URI right?",
             ) from error  # fmt: skip
 
     def _experiment(self, client: mlflow.MlflowClient, shop: str) -> str:
@@ -236,6 +238,12 @@ def _fail_abandoned(client: mlflow.MlflowClient, experiment: str, started_ms: in
     for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
         if run.info.start_time < started_ms - _DEAD_AFTER_MS:
             client.set_terminated(run.info.run_id, "FAILED")
+
+
+def _said(error: Exception) -> str:
+    """The first line that tells something; SQLAlchemy may begin with how it came to ask."""
+    lines = [line for line in str(error).splitlines() if line and not line.startswith("(raised as a result")]
+    return lines[0] if lines else type(error).__name__
 
 
 def _unknown(name: str) -> Refusal:

@@ -57,6 +57,7 @@ class VectorSettings(Settings):
     """`[vectors]`."""
 
     memory_days: int = Field(182, ge=28)
+    trusted_columns: tuple[str, ...] = ()
     threads: int = Field(1, ge=1)
 
 

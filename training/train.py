@@ -35,6 +35,7 @@ from training.fit_next_purchase import fit_next_purchase, judge_next_purchase, r
 from training.fit_segments import fit_segments
 from training.fit_value import fit_references, fit_relationship, value_column
 from training.fit_vector_references import fit_vector_references
+from training.foreknowledge import refuse_foreknowledge
 from training.groups import require_attributes
 from training.judge import Judgment, judge
 from training.labels import churn_labels
@@ -106,11 +107,19 @@ def fit_bundle(
     shop: Shop, study: Study, checked: CheckedTables, store: Store | None, watch: Stopwatch,
     champion: Bundle | None = None,
 ) -> Trained:  # fmt: skip
-    """Judge, beside the champion where there is one, then fit everything a bundle holds; nothing is registered."""
+    """Judge, beside the champion where there is one, then fit everything a bundle holds; nothing is registered.
+
+    Raises
+    ------
+    Refusal
+        As `prepare_panel`, and HF212 to HF215 of a column that knows who left.
+    """
     require_attributes(checked, study.judge.slices)
     prepared = prepare_panel(shop, checked, study, store, watch)
     panel, catalog, categories = prepared.panel, prepared.catalog, prepared.categories
     planned, definition = prepared.plan, study.churn.meant
+    with watch.step("leaks"):
+        refuse_foreknowledge(checked, study, planned.cutoffs)
     with watch.step("tune"):
         tuned = tune_plan(panel, planned, catalog, study)
     with watch.step("judge"), progress("judging", len(planned.splits)) as done:

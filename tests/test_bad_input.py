@@ -1,0 +1,121 @@
+"""What cannot be learned from is refused before anything is fitted: by number, in words that help, with nothing left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.check import check_tables
+from features.console import Stopwatch
+from features.refusal import Refusal
+from features.shop import read_shop
+from features.store import Store
+from training.study import Study
+from training.train import Trained, fit_bundle
+
+TODAY = date(2026, 1, 1)
+PEOPLE = 300
+QUICK: Mapping[str, Any] = {
+    "fit": {"trees": 20, "min_customers_in_leaf": 20}, "tune": {"trials": 0}, "interval": {"fits": 5},
+    "judge": {"reason_refits": 0}, "segments": {"fewest": 2, "most": 3}, "minimums": {"customers": 200, "churners": 20},
+}  # fmt: skip
+random = np.random.default_rng(5)
+LEFT = (random.random(PEOPLE) < 0.3).astype(int)
+HONEST = {"calls": random.normal(size=PEOPLE) + LEFT, "tenure": random.integers(1, 70, PEOPLE)}
+
+
+def learned(folder: Path, columns: Mapping[str, Any], churned: Any, people: int = PEOPLE, **study: Any) -> Trained:
+    """What comes of a flat table with a label."""
+    table = {
+        "id": [f"c{k}" for k in range(people)],
+        "left": churned[:people],
+        **{n: v[:people] for n, v in columns.items()},
+    }
+    folder.mkdir()
+    pq.write_table(pa.table(table), folder / "people.parquet")
+    attributes = "\n".join(f'{name} = "{name}"' for name in columns)
+    (folder / "shop.toml").write_text(
+        f'name = "shop"\ncurrency = "EUR"\nknown_until = {TODAY}\n[files]\npeople = "people.parquet"\n[tables.vectors]\nfrom = "people"\n'
+        f'[tables.vectors.columns]\ncustomer_id = "id"\nchurned = "left"\n[tables.vectors.attributes]\n{attributes}\n',
+        encoding="utf-8",
+    )
+    shop, store = read_shop(folder), Store(folder / "store")
+    wanted = Study.model_validate({**QUICK, "churn": {"definition": "given"}, **study})
+    return fit_bundle(shop, wanted, check_tables(shop, store, TODAY), store, Stopwatch())
+
+
+@pytest.mark.parametrize(
+    ("columns", "churned", "people", "words"),
+    [
+        (HONEST, LEFT, 30, "HF301 only 30 customers are eligible in all; training needs 200. Bring more customers"),
+        (HONEST, 0 * LEFT, PEOPLE, "HF302 0 of 300 customers churned in all; training needs 20. Look how `churned`"),
+        (HONEST, 0 * LEFT + 1, PEOPLE, "HF302 0 of 300 customers stayed in all"),
+        (HONEST, (np.arange(PEOPLE) < 7).astype(int), PEOPLE, "HF302 7 of 300 customers churned"),
+        ({"calls": [None] * PEOPLE}, LEFT, PEOPLE, "HF301 only 0 customers are eligible"),
+        ({**HONEST, "closed": LEFT}, LEFT, PEOPLE, "HF213 given_closed of vectors: It agrees for 100.0% of the customers"),
+        ({**HONEST, "state": np.where(LEFT, "gone", "here")}, LEFT, PEOPLE, "HF213 given_state"),
+        ({**HONEST, "note": [f"n{k % 3}" if left else None for k, left in enumerate(LEFT)]}, LEFT, PEOPLE, "HF212 given_note"),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_learned_from_is_refused(
+    tmp_path: Path, columns: Mapping[str, Any], churned: Any, people: int, words: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        learned(tmp_path / "shop", columns, churned, people)
+
+    assert str(refused.value).startswith(words)
+    assert refused.value.mend
+    assert not (tmp_path / "shop" / "store" / "mlflow").exists()
+
+
+def test_a_column_that_tells_who_left_can_be_trusted_by_name(tmp_path: Path) -> None:
+    columns = {**HONEST, "closed": LEFT}
+    trained = learned(tmp_path / "shop", columns, LEFT, vectors={"trusted_columns": ["given_closed"]})
+
+    gain = trained.bundle.model.gain()
+    assert "given_closed" == max(gain, key=gain.__getitem__)
+
+
+def test_a_column_without_a_value_is_left_alone(tmp_path: Path) -> None:
+    trained = learned(tmp_path / "shop", {**HONEST, "empty": [None] * PEOPLE}, LEFT)
+
+    assert 0.6 < trained.judgment.models["holdfast"]["auc"]["value"] < 0.95
+    assert trained.bundle.model.gain().get("given_empty", 0.0) == 0
+
+
+def _sales(customers: int, days: int, newcomers: bool = False) -> list[dict[str, Any]]:
+    first = date(2025, 1, 1)
+    return [
+        {"customer_id": f"c{start}-{k}", "timestamp": first + timedelta(days=start + more), "amount": 5.0}
+        for start in (range(days) if newcomers else range(1)) for k in range(customers)
+        for more in ((0, 4) if newcomers else range(0, days, 5 + k % 9))
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sales", "churn", "words"),
+    [
+        (_sales(20, 300), {"horizon_days": 400}, "HF303 300 days of history hold no cut-off: 91 days must lie before one and 400"),
+        (_sales(20, 130), {}, "HF303 1 matured cut-offs lie between"),
+        (_sales(2, 250, newcomers=True), {"active_within_days": 20}, "HF301 only 48 customers are eligible at the last"),
+    ],
+    ids=["horizon beyond history", "few cut-offs", "newcomers alone"],
+)  # fmt: skip
+def test_a_history_that_cannot_be_learned_from_is_refused(
+    tiny_shop: Any, store: Store, sales: Sequence[dict[str, Any]], churn: Mapping[str, Any], words: str
+) -> None:
+    shop = tiny_shop(sales)
+    with pytest.raises(Refusal) as refused:
+        fit_bundle(
+            shop, Study.model_validate({**QUICK, "churn": churn}), check_tables(shop, store, TODAY), store, Stopwatch()
+        )
+
+    assert str(refused.value).startswith(words)
+    assert refused.value.mend
