@@ -8,47 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from flat_table import HONEST, LEFT, PEOPLE, QUICK, TODAY, learned
 
 from features.check import check_tables
 from features.console import Stopwatch
 from features.refusal import Refusal
-from features.shop import read_shop
 from features.store import Store
 from training.study import Study
-from training.train import Trained, fit_bundle
-
-TODAY = date(2026, 1, 1)
-PEOPLE = 300
-QUICK: Mapping[str, Any] = {
-    "fit": {"trees": 20, "min_customers_in_leaf": 20}, "tune": {"trials": 0}, "interval": {"fits": 5},
-    "judge": {"reason_refits": 0}, "segments": {"fewest": 2, "most": 3}, "minimums": {"customers": 200, "churners": 20},
-}  # fmt: skip
-random = np.random.default_rng(5)
-LEFT = (random.random(PEOPLE) < 0.3).astype(int)
-HONEST = {"calls": random.normal(size=PEOPLE) + LEFT, "tenure": random.integers(1, 70, PEOPLE)}
-
-
-def learned(folder: Path, columns: Mapping[str, Any], churned: Any, people: int = PEOPLE, **study: Any) -> Trained:
-    """What comes of a flat table with a label."""
-    table = {
-        "id": [f"c{k}" for k in range(people)],
-        "left": churned[:people],
-        **{n: v[:people] for n, v in columns.items()},
-    }
-    folder.mkdir()
-    pq.write_table(pa.table(table), folder / "people.parquet")
-    attributes = "\n".join(f'{name} = "{name}"' for name in columns)
-    (folder / "shop.toml").write_text(
-        f'name = "shop"\ncurrency = "EUR"\nknown_until = {TODAY}\n[files]\npeople = "people.parquet"\n[tables.vectors]\nfrom = "people"\n'
-        f'[tables.vectors.columns]\ncustomer_id = "id"\nchurned = "left"\n[tables.vectors.attributes]\n{attributes}\n',
-        encoding="utf-8",
-    )
-    shop, store = read_shop(folder), Store(folder / "store")
-    wanted = Study.model_validate({**QUICK, "churn": {"definition": "given"}, **study})
-    return fit_bundle(shop, wanted, check_tables(shop, store, TODAY), store, Stopwatch())
+from training.train import fit_bundle
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,13 @@ def show_worth(found: Mapping[str, Any]) -> None:
     header = ("model", "churners in riskiest fifth", "calibration slope", "max. profit (EMPC)", money)
     show_table("What that is worth, per customer: mean [95 % interval]", header, rows)
     say(f"Calibration error by chance alone: up to {found['calibration_error_noise']:.3f}")
+    saved = (found.get("savings") or {}).get("models", {}).get("holdfast", {}).get("least_expected_cost")
+    if saved:
+        say(
+            f"By the table's own costs, offers to {saved['targeted']:.0%} save {saved['saved']['value']:.1%}"
+            f" [{saved['saved']['low']:.1%}, {saved['saved']['high']:.1%}] of what the cheaper of offering to nobody and to"
+            " all would have cost"
+        )
     stable = (found.get("reasons") or {}).get("at_risk")
     if stable:
         say(f"Learned again from other customers, {stable['same_first']:.0%} of those at risk keep their first reason")

@@ -14,6 +14,7 @@ from training.judge import Judgment
 from training.net_value import net_value
 from training.panel import Panel
 from training.plan import Plan
+from training.savings import savings
 from training.slices import measure_slices
 from training.stability import reason_stability
 from training.study import FitSettings, Study
@@ -23,7 +24,7 @@ def examine(
     shop: Shop, study: Study, checked: CheckedTables, bundle: Bundle, judgment: Judgment, panel: Panel, planned: Plan,
     fit: FitSettings,
 ) -> dict[str, Any]:  # fmt: skip
-    """`net_value`, `slices`, `fairness` and `reasons` of a judgment, as `holdfast judge --json` prints them.
+    """`net_value`, `savings`, `slices`, `fairness` and `reasons` of a judgment, as `holdfast judge --json` prints them.
 
     Parameters
     ----------
@@ -38,6 +39,7 @@ def examine(
     probability = judged[-1].probability["holdfast"][-int(rows.sum()) :]  # folds are judged as one, the last at its end
     return {
         "net_value": _worth(shop, judgment, bundle, seed),
+        "savings": savings(judged, checked, seed),
         "high_from": round(high_from, 6),
         "slices": slices,
         "fairness": fairness,

@@ -59,7 +59,8 @@ class Judgment:
     curves
         `gains` by model and `reliability` of ours, as training/curves.py gives them.
     further
-        What training/examine.py adds once there is a bundle: `net_value`, `slices`, `fairness`, `reasons`.
+        What training/examine.py adds once there is a bundle: `net_value`, `savings`, `slices`, `fairness`,
+        `reasons`.
     """
 
     judged: tuple[JudgedCutoff, ...]

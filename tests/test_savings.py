@@ -1,0 +1,45 @@
+"""Savings by a table's own costs: counted by eye, and told where the table has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flat_table import HONEST, LEFT, PEOPLE, learned
+
+from training.savings import Costs
+
+# an offer in vain costs 10, a loss 100, an offer in time 30
+TEN = Costs(np.full(4, 10.0), np.full(4, 100.0), np.full(4, 30.0))
+
+
+def test_an_offer_goes_to_whom_it_costs_less_than_none() -> None:
+    """30 p + 10 (1 - p) < 100 p from p = 1/8 on."""
+    assert [False, False, True, True] == TEN.pays(np.array([0.0, 0.124, 0.126, 1.0])).tolist()
+
+
+def test_what_came_of_it_is_the_cost_of_each_mistake() -> None:
+    churned = np.array([1.0, 1.0, 0.0, 0.0])
+
+    assert [30.0, 100.0, 10.0, 0.0] == TEN.of(np.array([True, False, True, False]), churned).tolist()
+
+
+@pytest.mark.slow
+def test_a_table_with_costs_is_judged_by_them_and_one_without_is_not(tmp_path: Path) -> None:
+    costs = {
+        "cost_false_positive": [10.0] * PEOPLE, "cost_false_negative": [40.0] * PEOPLE,
+        "cost_true_positive": [None] + [12.0] * (PEOPLE - 1),
+    }  # fmt: skip
+    trained = learned(tmp_path / "with", HONEST, LEFT, costs=costs, fit={"trees": 80, "min_customers_in_leaf": 10})
+    found = trained.judgment.further["savings"]
+
+    assert PEOPLE - 1 == found["customers"]
+    assert set(trained.judgment.models) == set(found["models"])
+    ours = found["models"]["holdfast"]["least_expected_cost"]
+    assert 0.05 < ours["saved"]["value"] < 1
+    assert ours["saved"]["low"] < ours["saved"]["value"] < ours["saved"]["high"]
+    assert 0 < ours["targeted"] < 1
+    assert "Saved by deciding customer by customer" in trained.bundle.card_page
+
+    assert learned(tmp_path / "without", HONEST, LEFT).judgment.further["savings"] is None

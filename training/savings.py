@@ -1,0 +1,90 @@
+"""What deciding customer by customer saves, where the shop's own table tells what each mistake costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.checked import CheckedTables
+from features.snapshot import day_number
+from features.sources import connect
+from training.bootstrap import FEWER, draws, summary
+from training.judge import JudgedCutoff
+
+Floats = npt.NDArray[np.float64]
+COSTS = ("cost_false_positive", "cost_false_negative", "cost_true_positive")
+"""Of `vectors`: an offer to one who would have stayed, a loss without an offer, an offer to one who would have left."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of each judged row, in the shop's currency, arrays of shape (rows,); letting a stayer alone costs nothing."""
+
+    false_positive: Floats
+    false_negative: Floats
+    true_positive: Floats
+
+    def of(self, offered: npt.NDArray[np.bool_], churned: Floats) -> Floats:
+        """What came of offering to some, shape (rows,)."""
+        gone = churned == 1
+        return np.where(
+            offered, np.where(gone, self.true_positive, self.false_positive), np.where(gone, self.false_negative, 0.0)
+        )
+
+    def pays(self, probability: Floats) -> npt.NDArray[np.bool_]:
+        """To whom an offer costs less than none, were the probabilities true (Bahnsen et al. 2015, equation 4)."""
+        offer = probability * self.true_positive + (1 - probability) * self.false_positive
+        return np.asarray(offer < probability * self.false_negative)
+
+
+def savings(judged: Sequence[JudgedCutoff], checked: CheckedTables, seed: int) -> dict[str, Any] | None:
+    """By model the share of cost saved by its offers over the better of offering to nobody and to all; None without costs.
+
+    Savings are 1 - cost / cost of that better one (Bahnsen et al. 2015, equation 3), with their 95 % interval, and
+    `targeted`, the share who get an offer: by rule, `least_expected_cost` and a threshold of `one_half`. Of customers
+    without all three costs nothing is told; `customers` counts the others.
+    """
+    known = _costs(judged, checked)
+    if known is None:
+        return None
+    costs, rows = known
+    churned = np.concatenate([j.churned for j in judged])[rows]
+    ids = np.concatenate([j.customer_ids for j in judged])[rows]
+    told = {}
+    everyone = np.ones(len(churned), bool)
+    simple = np.column_stack([costs.of(~everyone, churned), costs.of(everyone, churned)])
+    for model in judged[0].probability:
+        p = np.concatenate([j.probability[model] for j in judged])[rows]
+        offered = {"least_expected_cost": costs.pays(p), "one_half": p >= 0.5}
+        spent = np.column_stack([costs.of(who, churned) for who in offered.values()])
+        saved = np.concatenate([
+            1 - (weights @ spent) / (weights @ simple).min(axis=1, keepdims=True)
+            for [weights] in draws([ids], seed, FEWER)
+        ])  # fmt: skip
+        told[model] = {
+            rule: {"saved": summary(saved[:, k]), "targeted": round(float(who.mean()), 6)}
+            for k, (rule, who) in enumerate(offered.items())
+        }
+    return {"customers": len(churned), "models": told}
+
+
+def _costs(judged: Sequence[JudgedCutoff], checked: CheckedTables) -> tuple[Costs, npt.NDArray[np.intp]] | None:
+    """The costs of the judged rows that have all three, and which these are; the row of the day, else the undated one."""
+    columns = checked.columns.get("vectors", ())
+    if not set(COSTS) <= set(columns):
+        return None
+    day = "as_of_day" if "as_of_day" in columns else "null"
+    with connect() as connection:
+        table = connection.sql(f"select customer_id, {day} as day, {', '.join(COSTS)} from {checked.rows('vectors')}")
+        of: Mapping[tuple[str, int | None], Sequence[float | None]] = {row[:2]: row[2:] for row in table.fetchall()}
+    nothing = (None,) * len(COSTS)
+    found = np.array([
+        of.get((customer, day_number(j.cutoff)), of.get((customer, None), nothing))
+        for j in judged for customer in j.customer_ids
+    ], float)  # fmt: skip
+    rows = np.flatnonzero(~np.isnan(found).any(axis=1))
+    return (Costs(*found[rows].T), rows) if len(rows) else None
