@@ -69,7 +69,7 @@ bench: bench-features bench-accuracy bench-value bench-serving bench-page ## Eve
 bench-features: $(READY) ## Vectors: time for all cut-offs of the demo shop, beside pandas
 	@$(PY) tests/benchmarks/bench_features.py
 
-bench-accuracy: $(READY) ## Ours beside logistic regression, LightGBM, scikit-learn and FLAML on ten real tables; hours
+bench-accuracy: $(READY) ## Ours beside logistic regression, LightGBM, scikit-learn and FLAML on eleven real tables; two hours
 	@$(UV) pip install --quiet --python $(PY) --constraints constraints.txt --editable '.[bench]'
 	@$(PY) tests/benchmarks/bench_accuracy.py
 
