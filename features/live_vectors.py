@@ -32,8 +32,7 @@ class LiveVectors:
         self.memory_days = memory_days
         self._prices = references.prices if references else {}
         self._lock = threading.Lock()
-        self.connection = connect()
-        self.connection.execute("set threads = 1")
+        self.connection = connect(threads=1)
         schemas = {table.name: dict(table.checked_schema) for table in TABLES.values()}
         for feature in catalog.features:
             owner = {"attributes": "customers", "given": "vectors"}.get(feature.relation)

@@ -104,8 +104,7 @@ def _opened(
     scratch: Path, threads: int, memory_limit: str | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:  # fmt: skip
     """A database with the catalog's reductions, the references and an empty table of cut-offs; locked off from all else."""
-    with connect(memory_limit) as connection:
-        connection.execute(f"set threads = {int(threads)}")
+    with connect(memory_limit, threads) as connection:
         connection.execute(f"set temp_directory = {quoted(scratch)}")
         connection.execute("set preserve_insertion_order = false")
         connection.execute(RATIO)

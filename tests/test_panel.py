@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,6 +170,20 @@ def test_the_panel_holds_eligible_customers_only(trained: Trained) -> None:
     assert np.array_equal(
         trained.panel.at(trained.bundle.trained_until), trained.panel.cutoff == day_number(trained.bundle.trained_until)
     )
+
+
+def test_what_is_learned_from_is_the_same_each_time_to_the_last_bit(
+    example_folder: Path, checked: CheckedTables, study: Study, tmp_path: Path
+) -> None:
+    """Of tables in so many row groups that threads would share them, and add up as they come."""
+    for name in checked.columns:
+        pq.write_table(pq.read_table(checked.path(name)), tmp_path / f"{name}.parquet", row_group_size=2000)
+    shop, pieces = read_shop(example_folder), replace(checked, folder=tmp_path)
+    once, again = (prepare_panel(shop, pieces, study, None, Stopwatch()) for _ in range(2))
+
+    assert once.references == again.references
+    assert np.array_equal(once.panel.X, again.panel.X, equal_nan=True)
+    assert np.array_equal(once.panel.spend, again.panel.spend)
 
 
 def test_a_shop_without_transactions_is_told_that_training_needs_them(tiny_shop, store: Store) -> None:

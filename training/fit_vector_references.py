@@ -30,7 +30,7 @@ def fit_vector_references(
     if "transactions" not in checked.columns:
         return VectorReferences(until, numbers)
     return VectorReferences(
-        until, {**numbers, **_purchase_rate(checked, until, memory_days, seed)}, _prices(checked, until)
+        until, {**numbers, **_purchase_rate(checked, until, memory_days, seed)}, _prices(checked, until, threads)
     )
 
 
@@ -69,13 +69,13 @@ def _purchase_rate(checked: CheckedTables, until: date, memory_days: int, seed: 
     return {"purchase_r": rate.r, "purchase_alpha": rate.alpha, "purchase_a": rate.a, "purchase_b": rate.b}
 
 
-def _prices(checked: CheckedTables, until: date) -> Mapping[str, float]:
+def _prices(checked: CheckedTables, until: date, threads: int) -> Mapping[str, float]:
     """Product to the mean price of a piece, of products sold often enough for one."""
     columns = checked.columns["transactions"]
     if "product" not in columns:
         return {}
     pieces = "case when quantity > 0 then quantity else 1 end" if "quantity" in columns else "1"
-    with connect() as connection:
+    with connect(threads=threads) as connection:
         found: pa.Table = connection.sql(
             f"select product, sum(amount) / sum({pieces}) as price"
             f" from {checked.purchases}"

@@ -97,7 +97,7 @@ def churn_labels(checked: CheckedTables, vectors: pa.Table, definition: ChurnDef
     rows = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
     known = day_number(checked.known_until)
     matured = np.asarray(rows.column("cutoff").to_numpy() + definition.label_days <= known)
-    with connect() as connection:
+    with connect(threads=1) as connection:
         connection.register("asked", rows)
         if definition.kind == "silence":
             found = connection.sql(_purchases_within(checked, definition.horizon_days)).fetchnumpy()
@@ -137,7 +137,7 @@ def spend_within(checked: CheckedTables, rows: pa.Table, days: int) -> npt.NDArr
     Purchases, else the price of the contracts by the day, else 0; only what is known counts.
     """
     asked = rows.select(["cutoff", "customer_id"]).append_column("row", pa.array(np.arange(rows.num_rows)))
-    with connect() as connection:
+    with connect(threads=1) as connection:
         connection.register("asked", asked)
         return _spend(connection, checked, days)
 
