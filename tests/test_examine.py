@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from features.checked import CheckedTables
@@ -42,6 +44,19 @@ def test_everybody_is_in_one_group_of_each_grouping_and_no_group_is_too_small_bu
         sizes = [len(set(ids[grouping.group == one])) for one in grouping.order if one != "all others"]
         assert min(sizes, default=FEWEST_CUSTOMERS) >= FEWEST_CUSTOMERS
         assert len(grouping.order) <= 12
+
+
+def test_levels_of_an_attribute_stand_in_the_order_that_they_mean(
+    trained: Trained, checked: CheckedTables, tmp_path: Path
+) -> None:
+    levels = ["Under 15K", "15-24K", "25-34K", "100-124K", "250K+"]
+    customers = pq.read_table(checked.path("customers"))
+    income = pa.array([levels[k % len(levels)] for k in range(customers.num_rows)])
+    pq.write_table(customers.append_column("attribute_income", income), tmp_path / "customers.parquet")
+    asked = replace(checked, folder=tmp_path, attributes={"income": "text"})
+    *_, found = groupings(trained.judgment.judged, trained.bundle, asked, ["income"])
+
+    assert levels == list(found.order)
 
 
 def test_a_slice_that_no_table_has_is_refused_with_what_was_meant(checked: CheckedTables) -> None:

@@ -154,10 +154,10 @@ def _levels(values: Sequence[Any]) -> tuple[npt.NDArray[Any], list[str]]:
     return said, [*levels, UNKNOWN]
 
 
-def _by_first_number(level: str) -> tuple[float, str]:
+def _by_first_number(level: str) -> tuple[float, bool, str]:
     """Levels like `under 15K`, `15-24K`, `100-124K` in the order that they mean."""
     found = re.search(r"\d+", level)
-    return float(found[0]) if found else np.inf, level
+    return float(found[0]) if found else np.inf, level[:1].isdigit(), level
 
 
 def _numbers(values: Sequence[Any]) -> tuple[npt.NDArray[Any], list[str]]:
