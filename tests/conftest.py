@@ -26,7 +26,7 @@ from models.ledger import Ledger
 from training.study import Study
 from training.train import Trained, fit_bundle
 
-pytest.register_assert_rewrite("by_hand")  # its assertions explain themselves as a test's do
+pytest.register_assert_rewrite("by_hand", "running_notebook")  # their assertions explain themselves as a test's do
 
 # Before any test imports BentoML or MLflow: no telemetry, and never the machine's own store.
 os.environ["BENTOML_DO_NOT_TRACK"] = "true"

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from demo_shop import DemoShop
 from year_of_sales import sales
 
 from features.behavior import CATALOG
@@ -28,7 +27,7 @@ from training.foreknowledge import foreknowledge, undated_columns
 from training.leaks import find_leaks
 from training.moments import loaded_on, moment_findings
 from training.population import population
-from training.study import Study, read_study
+from training.study import Study
 from training.study_findings import usable_cutoffs
 
 TODAY = date(2025, 6, 1)
@@ -344,13 +343,3 @@ def test_too_short_a_history_is_said_to_be_so(shop: Shop, honest: CheckedTables)
         "columns that know the future", "features that tell too much",
     ]  # fmt: skip
     assert leaks.findings[0].state == "ok", "other futures need no label"
-
-
-@pytest.mark.slow
-def test_a_real_grocery_raises_nothing(demo_shop: DemoShop) -> None:
-    shop = read_shop(demo_shop.folder)
-    leaks = find_leaks(
-        shop, read_study(demo_shop.folder), check_tables(shop, Store(demo_shop.store), TODAY), customers=150
-    )
-
-    assert {f.state for f in leaks.findings} == {"ok"}

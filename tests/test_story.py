@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from demo_shop import DemoShop
 from shell import Shell
 
 pytestmark = pytest.mark.slow
@@ -320,14 +319,6 @@ def test_mlflow_serves_the_same_probabilities(shell: Shell, shop: str) -> None:
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr[-2000:]
-
-
-def test_the_demo_tells_a_quarter_whose_comparisons_do_not_flatter(demo_shop: DemoShop) -> None:
-    assert ["2017-10-06", "2017-11-03", "2017-12-01"] == demo_shop.told["past"]
-    assert "Expected against actual churn" in demo_shop.words
-    assert "flatters" not in demo_shop.words
-    with (demo_shop.folder / "churn_list.csv").open(encoding="utf-8-sig", newline="") as file:
-        assert {"2018-01-01"} == {row["as_of"] for row in csv.DictReader(file)}
 
 
 @pytest.mark.soak
