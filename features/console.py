@@ -43,9 +43,12 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object
 
 @contextmanager
 def progress(label: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-    """A progress bar; yields a function to call with the amount newly done (1) and, when it is known, the total."""
+    """A progress bar; yields a function to call with the amount newly done (1) and, when it is known, the total.
+
+    A notebook gets none: Jupyter draws it anew only with widgets, and keeps it among the results.
+    """
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bars:
+    with Progress(*columns, console=console, disable=console.is_jupyter) as bars:
         task = bars.add_task(label, total=total)
 
         def advance(done: int = 1, of: int | None = None) -> None:

@@ -72,6 +72,19 @@ def test_the_same_seed_finds_the_same_text_and_no_worse_than_what_was_set(
     assert len(texts) == 1
 
 
+def test_what_was_tried_is_told_tree_by_tree(trained: Trained, checked: CheckedTables, study: Study) -> None:
+    """The trials, then the best of them at a careful learning rate."""
+    planned = plan(checked, study)
+    found = tune(trained.panel, planned.searches[0], trained.bundle.catalog, study.fit, QUICK)
+
+    assert len(found.made) == QUICK.trials + 1
+    assert found.log_loss_as_set == found.made[0].log_loss
+    assert found.log_loss == min(trial.log_loss for trial in found.made)
+    assert found.settings in [trial.settings for trial in found.made]
+    for trial in found.made:
+        assert trial.curve.index(trial.log_loss) + 1 == trial.settings.trees
+
+
 def test_without_trials_or_without_a_past_the_settings_stay_as_they_are(trained: Trained, study: Study) -> None:
     catalog = trained.bundle.catalog
 

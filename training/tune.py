@@ -6,7 +6,7 @@ What is judged takes no part: a search looks only at parts whose labels were kno
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -41,6 +41,25 @@ _QUICK_RATE, _CAREFUL_RATE = (
 
 
 @dataclass(frozen=True)
+class Trial:
+    """Settings that were tried, with the number of trees at which the loss was least.
+
+    Attributes
+    ----------
+    curve
+        The mean log loss after each tree, up to where further ones had long not helped.
+    """
+
+    settings: FitSettings
+    curve: tuple[float, ...] = field(repr=False)
+
+    @property
+    def log_loss(self) -> float:
+        """The least mean log loss."""
+        return min(self.curve)
+
+
+@dataclass(frozen=True)
 class Tuned:
     """The settings found, and how the search went.
 
@@ -51,12 +70,15 @@ class Tuned:
     log_loss, log_loss_as_set
         Of the best trial, and of the first one: of `[fit]` as it stands but for the number of trees and how fast they learn;
         None without trials.
+    made
+        What was tried, in that order; after the trials, where time was left, the best settings at a careful learning rate.
     """
 
     settings: FitSettings
     trials: int = 0
     log_loss: float | None = None
     log_loss_as_set: float | None = None
+    made: tuple[Trial, ...] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON: trials, the two losses, and the settings by name."""
@@ -99,20 +121,22 @@ def tune(
     search = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=fit.seed))
     for known in (fit, fit.model_copy(update=_LIGHTGBM)):
         search.enqueue_trial(_within(known, asked, rows))
-    begun, best = monotonic(), {}
+    begun = monotonic()
+    made: list[Trial] = []
     for number in range(asked.trials):
         if number and seconds is not None and monotonic() - begun > seconds:
             break
         trial = search.ask(_space(asked, rows))
         quick = fit.model_copy(update={**trial.params, "learning_rate": max(_QUICK_RATE, fit.learning_rate)})
-        loss, best[number] = _tried(data, catalog, quick, asked.most_trees)
-        search.tell(trial, loss)
+        made.append(_tried(data, catalog, quick, asked.most_trees))
+        search.tell(trial, made[-1].log_loss)
         tell()
-    loss, found = float(search.best_value), best[search.best_trial.number]
+    trials, found = len(made), min(made, key=_loss)
     if seconds is None or monotonic() - begun < seconds:
-        slower = found.model_copy(update={"learning_rate": _CAREFUL_RATE})
-        loss, found = min((loss, found), _tried(data, catalog, slower, asked.most_trees), key=lambda tried: tried[0])
-    return Tuned(found, len(best), loss, float(search.trials[0].value or np.nan))
+        slower = found.settings.model_copy(update={"learning_rate": _CAREFUL_RATE})
+        made.append(_tried(data, catalog, slower, asked.most_trees))
+        found = min(found, made[-1], key=_loss)
+    return Tuned(found.settings, trials, found.log_loss, made[0].log_loss, tuple(made))
 
 
 def tune_plan(panel: Panel, planned: Plan, catalog: Catalog, study: Study) -> tuple[Tuned, ...]:
@@ -166,8 +190,8 @@ def _within(fit: FitSettings, asked: TuneSettings, rows: int) -> dict[str, Any]:
 
 def _tried(
     data: Sequence[tuple[lgb.Dataset, lgb.Dataset]], catalog: Catalog, settings: FitSettings, most_trees: int
-) -> tuple[float, FitSettings]:
-    """The least mean log loss, and the settings with the number of trees at which it is reached."""
+) -> Trial:
+    """The settings with the number of trees at which the mean log loss is least."""
     curves = []
     for train, later in data:
         curve: dict[str, Any] = {}
@@ -178,4 +202,8 @@ def _tried(
         curves.append(np.array(curve["valid_0"]["binary_logloss"]))
     longest = max(map(len, curves))
     mean = np.mean([np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves], axis=0)
-    return float(mean.min()), settings.model_copy(update={"trees": int(mean.argmin()) + 1})
+    return Trial(settings.model_copy(update={"trees": int(mean.argmin()) + 1}), tuple(mean.tolist()))
+
+
+def _loss(trial: Trial) -> float:
+    return trial.log_loss
