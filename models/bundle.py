@@ -2,6 +2,7 @@
 
     bundle/  bundle.json   definition, catalog, categories, references, segments, relationship, value, golden rows
              model.txt     the calibrated LightGBM model
+             model_56_days.txt        the same over a further horizon; one for each that the study asks for
              value.txt     the LightGBM model of expected spend; absent where another is used
              vector_references.json   what the vectors need to know of others; absent where they need nothing
              interval.txt  how sure each probability is; absent in bundles of older versions
@@ -93,7 +94,14 @@ class References:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Loaded and verified; immutable."""
+    """Loaded and verified; immutable.
+
+    Attributes
+    ----------
+    further_horizons
+        By days the model of each horizon that is told besides `definition.horizon_days`; none where no other was asked
+        for. Their probabilities are told through `models.horizons.in_order`.
+    """
 
     definition: ChurnDefinition
     memory_days: int
@@ -112,6 +120,7 @@ class Bundle:
     card: Mapping[str, Any] = field(default_factory=dict)
     card_page: str = field(default="", repr=False)
     id: str = "churn/unregistered"
+    further_horizons: Mapping[int, ChurnModel] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return (
@@ -142,6 +151,8 @@ class Bundle:
             "references": asdict(self.references),
             "golden": self._golden(),
         }
+        if self.further_horizons:
+            content["further_horizons_days"] = list(self.further_horizons)
         (folder / "bundle.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
         (folder / "card.json").write_text(json.dumps(self.card, indent=1, default=str), encoding="utf-8")
         names = [*_FILES]
@@ -151,6 +162,7 @@ class Bundle:
             _VALUE: self.lifetime.spend.text,
             _DRIFT_REFERENCE: _as_text(self.drift_reference),
             _CARD_PAGE: self.card_page,
+            **{_model_file(days): model.text for days, model in self.further_horizons.items()},
         }
         for name in (name for name, text in further.items() if text):
             names.append(name)
@@ -163,7 +175,11 @@ class Bundle:
         typical = [self.references.typical.get(name, 0.0) for name in self.model.features]
         X = np.array([[np.nan] * len(typical), [0.0] * len(typical), typical])
         rows = [[None if np.isnan(x) else float(x) for x in row] for row in X]
-        return {"rows": rows, "probabilities": self.model.probability(X).tolist()}
+        golden: dict[str, Any] = {"rows": rows, "probabilities": self.model.probability(X).tolist()}
+        if self.further_horizons:
+            further = self.further_horizons.items()
+            golden["further_horizons"] = {str(days): model.probability(X).tolist() for days, model in further}
+        return golden
 
 
 def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
@@ -181,7 +197,8 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
                 raise Refusal("HF402", f"{folder}: {name} is not what was published.", "Publish the bundle again.")
         content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        further = {name: (folder / name).read_bytes().decode() for name in _FURTHER if name in sums}
+        names = (*_FURTHER, *map(_model_file, content.get("further_horizons_days", ())))
+        further = {name: (folder / name).read_bytes().decode() for name in names if name in sums}
         if content["format"] > FORMAT:
             raise Refusal(
                 "HF403", f"{folder} has format {content['format']}; this Holdfast reads up to {FORMAT}.",
@@ -208,16 +225,13 @@ def _verified(
 ) -> Bundle:
     of_others, of_shop = further.get(_VECTOR_REFERENCES), further.get(_DRIFT_REFERENCE)
     catalog = Catalog.from_dict(content["catalog"])
+    categories = {name: tuple(levels) for name, levels in content["categories"].items()}
     bundle = Bundle(
         definition=ChurnDefinition.from_dict(content["definition"]),
         memory_days=content["memory_days"],
         trained_until=date.fromisoformat(content["trained_until"]),
         catalog=catalog,
-        model=ChurnModel(
-            (folder / "model.txt").read_bytes().decode(),
-            catalog.names,
-            {name: tuple(levels) for name, levels in content["categories"].items()},
-        ),
+        model=ChurnModel((folder / "model.txt").read_bytes().decode(), catalog.names, categories),
         segmenter=Segmenter.from_dict(content["segmenter"]),
         relationship=Relationship.from_dict(content["relationship"]),
         lifetime=LifetimeModel.from_dict(content["lifetime"], further.get(_VALUE, "")),
@@ -236,12 +250,23 @@ def _verified(
         card=card,
         card_page=further.get(_CARD_PAGE, ""),
         id=bundle_id,
+        further_horizons={
+            days: ChurnModel(further[_model_file(days)], catalog.names, categories)
+            for days in content.get("further_horizons_days", ())
+        },
     )
     golden = content["golden"]
     rows = np.array(golden["rows"], dtype=float)
-    if not np.allclose(bundle.model.probability(rows), golden["probabilities"], rtol=0, atol=1e-9):
+    answers = [(bundle.model, golden["probabilities"])]
+    answers += [(model, golden["further_horizons"][str(days)]) for days, model in bundle.further_horizons.items()]
+    if not all(np.allclose(model.probability(rows), known, rtol=0, atol=1e-9) for model, known in answers):
         raise Refusal("HF402", f"{folder}: the model answers its golden rows differently.", "Publish it again.")
     return bundle
+
+
+def _model_file(horizon_days: int) -> str:
+    """The file of a further horizon's model."""
+    return f"model_{int(horizon_days)}_days.txt"
 
 
 def _as_text(reference: VectorReferences | DriftReference | None) -> str:

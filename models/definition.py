@@ -63,6 +63,15 @@ class ChurnDefinition:
         return self.horizon_days + self.grace_days
 
     @property
+    def is_of_silence(self) -> bool:
+        """Whether leaving is to do nothing for the whole horizon: the longer it is, the fewer leave, else the more."""
+        return self.kind == "silence" or (self.kind == "event" and self.event == "does_not")
+
+    def over(self, horizon_days: int) -> ChurnDefinition:
+        """The same question over another horizon."""
+        return replace(self, horizon_days=horizon_days)
+
+    @property
     def told(self) -> str:
         """What is predicted, of whom, as the end of a sentence."""
         left_out = [f"{name} {' or '.join(map(str, values))}" for name, values in self.exclude]

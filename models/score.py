@@ -17,6 +17,7 @@ from models.bundle import Bundle
 from models.churn import sigmoid
 from models.decide import Case, Decision
 from models.habits import MARGIN, USUAL, habits
+from models.horizons import in_order
 from models.reasons import Explainer, Reason
 from models.spend import ValueRows
 
@@ -30,7 +31,8 @@ class Scores:
 
     Customers who are not eligible carry NaN as probability: the churn definition is not about them. As far as their
     value goes they count as gone. `interval` is the low and the high end around the probability, None where the bundle
-    is of a version that knew none. `next_purchase_days` is NaN where no day can be told.
+    is of a version that knew none. `next_purchase_days` is NaN where no day can be told. `by_horizon` is the probability
+    over every horizon by its days, the shortest first, the bundle's own among them; empty where there is no other.
     """
 
     bundle: Bundle
@@ -48,6 +50,7 @@ class Scores:
     next_purchase_days: Floats
     segment: npt.NDArray[np.intp]
     words: dict[str, npt.NDArray[np.str_]]
+    by_horizon: Mapping[int, Floats]
 
     def __len__(self) -> int:
         return len(self.customer_ids)
@@ -87,6 +90,7 @@ def score(bundle: Bundle, vectors: pa.Table, opted_out: frozenset[str] = frozens
             X[:, [bundle.model.features.index(name) for name in bundle.segmenter.features]]
         ),
         words=bundle.relationship.words(known, vectors.column("has_bought").to_numpy() == 1),
+        by_horizon=_by_horizon(bundle, X, probability, threads),
     )
 
 
@@ -98,6 +102,18 @@ def _interval(bundle: Bundle, X: Floats, log_odds: Floats, threads: int) -> tupl
     if known.any():
         low[known], high[known] = bundle.interval.bounds(X[known], log_odds[known], threads)
     return low, high
+
+
+def _by_horizon(bundle: Bundle, X: Floats, probability: Floats, threads: int) -> dict[int, Floats]:
+    if not bundle.further_horizons:
+        return {}
+    known = ~np.isnan(probability)
+    said = {bundle.definition.horizon_days: probability}
+    for days, model in bundle.further_horizons.items():
+        said[days] = np.full(len(X), np.nan)
+        if known.any():
+            said[days][known] = model.probability(X[known], threads)
+    return in_order(bundle.definition, said)
 
 
 def explainer(bundle: Bundle, language: str, currency: str) -> Explainer:
@@ -161,7 +177,8 @@ def answers(
     horizon = bundle.definition.horizon_days
     aware = scored_at if scored_at.tzinfo else scored_at.replace(tzinfo=UTC)  # the ledger keeps UTC without a zone
     moment = aware.astimezone(UTC).isoformat(timespec="seconds")
-    matures = (scores.cutoff + timedelta(days=bundle.definition.label_days)).isoformat()
+    matures = _matures_on(scores, horizon)
+    matured_by = {days: _matures_on(scores, days) for days in scores.by_horizon}
     mean, low, high = scores.lifetime_value
     found = []
     for i, customer in enumerate(scores.customer_ids):
@@ -179,6 +196,10 @@ def answers(
             "band": str(scores.band[i]) if eligible else None,
             "horizon_days": horizon,
             "label_matures_on": matures,
+            "churn_by_horizon": [
+                {"horizon_days": days, "churn_probability": float(said[i]), "label_matures_on": matured_by[days]}
+                for days, said in scores.by_horizon.items()
+            ] if eligible and scores.by_horizon else None,
             "expected_next_purchase": _expected_next_purchase(scores, i),
             "lifetime_value": None if scores.opted_out[i] else {
                 "mean": round(float(mean[i]), 2), "low": round(float(low[i]), 2), "high": round(float(high[i]), 2),
@@ -193,6 +214,11 @@ def answers(
             "warnings": list(warnings) + (["opted out of profiling"] if scores.opted_out[i] else []),
         })  # fmt: skip
     return found
+
+
+def _matures_on(scores: Scores, horizon_days: int) -> str:
+    """The day on which a label over this horizon is known."""
+    return (scores.cutoff + timedelta(days=scores.bundle.definition.over(horizon_days).label_days)).isoformat()
 
 
 def _both_ends(scores: Scores, i: int) -> list[float] | None:

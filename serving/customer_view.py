@@ -129,6 +129,23 @@ def rhythm(teller: Teller, answer: Mapping[str, Any], dossier: Mapping[str, Any]
     )  # fmt: skip
 
 
+def over_horizons(teller: Teller, answer: Mapping[str, Any]) -> str:
+    """The risk over the horizons that are told besides the answer's own, and why it falls; "" where there are none."""
+    say, own = teller.speech, answer["horizon_days"]
+    further = [one for one in answer.get("churn_by_horizon") or () if one["horizon_days"] != own]
+    if not further:
+        return ""
+    told = say.listed(
+        say.text("%(risk)s in %(days)s days", risk=say.percent(one["churn_probability"]), days=one["horizon_days"])
+        for one in further
+    )
+    if teller.bundle is not None and teller.bundle.definition.is_of_silence:
+        return say.text(
+            "Over other horizons: %(told)s. The longer the time, the fewer stay away throughout.", told=told
+        )
+    return say.text("Over other horizons: %(told)s.", told=told)
+
+
 def _seen(teller: Teller, dossier: Mapping[str, Any]) -> dict[str, float | None]:
     """What the model saw of a customer by column name; nothing where the bundle or the vector is gone."""
     if teller.bundle is None or not dossier.get("vector"):

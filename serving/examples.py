@@ -41,6 +41,10 @@ _ANSWER: dict[str, Any] = {
     "band": "high",
     "horizon_days": 28,
     "label_matures_on": "2017-12-29",
+    "churn_by_horizon": [
+        {"horizon_days": 28, "churn_probability": 0.412, "label_matures_on": "2017-12-29"},
+        {"horizon_days": 56, "churn_probability": 0.283, "label_matures_on": "2018-01-26"},
+    ],
     "expected_next_purchase": "2017-12-19",
     "lifetime_value": {"mean": 212.4, "low": 120.0, "high": 330.0, "days": 365},
     "value_at_risk": 131.2,

@@ -278,6 +278,14 @@ class DecisionShown(BaseModel):
     valid_until: date
 
 
+class OverHorizon(BaseModel):
+    """The probability over one horizon, by the names that the answer has for its own."""
+
+    horizon_days: int
+    churn_probability: float
+    label_matures_on: date
+
+
 class Answer(BaseModel):
     """The score a CRM receives; probability and what follows from it are null where the customer is not eligible."""
 
@@ -295,6 +303,12 @@ class Answer(BaseModel):
     band: Literal["low", "medium", "high"] | None
     horizon_days: int
     label_matures_on: date
+    churn_by_horizon: list[OverHorizon] | None = Field(
+        None,
+        description="The probability over every horizon that the study asks for, the shortest first, `horizon_days` among"
+        " them; band, reasons, value and decision rest on `horizon_days` alone. Null where there is no other horizon and"
+        " where the customer is not eligible",
+    )
     expected_next_purchase: date | None = Field(
         description="The day by which half of those silent for as long, in their own rhythm, had bought again; null"
         " where fewer ever did"

@@ -32,6 +32,7 @@ from serving.customer_view import (
     facts,
     history,
     life,
+    over_horizons,
     pushes,
     rhythm,
     usual_probability,
@@ -144,7 +145,7 @@ class Pages:
         return visit.page(
             "customer.html", **self._around(teller), answer=answer, name=name_of(present.ledger, run.number, customer),
             pushes=pushes(teller, answer), usual=usual_probability(answer),
-            rhythm=rhythm(teller, answer, dossier) if answer["eligible"] else "",
+            rhythm=rhythm(teller, answer, dossier) if answer["eligible"] else "", horizons=over_horizons(teller, answer),
             no_risk=teller.why_not("not_eligible" if profiled else "opted_out"), facts=facts(teller, answer),
             history=history(teller, past), printed=PRINTED, events=happened[:SHOWN_EVENTS], all_events=len(happened),
             **asked_about(teller), life=life(teller, dossier, run.cutoff), considered=considered(teller, dossier), tried=tried,

@@ -77,6 +77,7 @@ kind = "kind"
         + """[churn]
 definition = "contract"
 horizon_days = 30
+further_horizons_days = [60]
 grace_days = 14
 [cutoffs]
 every_days = 30

@@ -64,7 +64,7 @@ def answer(customer_id: str = "a", probability: float | None = 0.4, **changes: A
     if probability is None:
         nothing = {"action": "no_action", "arm": "none", "cost": 0.0, "expected_net_value": 0.0}
         decision |= {**nothing, "because": [], "why_not": "not_eligible"}
-        unknown = dict.fromkeys(("percentile", "band", "expected_next_purchase", "base"))
+        unknown = dict.fromkeys(("percentile", "band", "churn_by_horizon", "expected_next_purchase", "base"))
         made |= {**unknown, "eligible": False, "path": "none", "value_at_risk": 0.0, "reasons": []}
     else:
         made["value_at_risk"] = round(made["value_at_risk"] * probability / 0.4, 2)

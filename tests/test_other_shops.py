@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,22 @@ def test_a_contract_answer_matures_after_horizon_and_grace(gym: Led) -> None:
     assert answer["relationship"]["state"] in ("first_time", "repeat", "loyal", "won_back")
 
 
+def test_a_contract_that_ends_within_thirty_days_ends_within_sixty(gym: Led) -> None:
+    """Chances rise with the horizon, each with its own grace; further ones are judged, and nothing else rests on them."""
+    [judged] = gym.judged["further_horizons"]
+
+    for row in gym.rows()[:30]:
+        answer = gym.answer(row["customer_id"])
+        first, second = answer["churn_by_horizon"]
+        matures = [datetime.fromisoformat(one["label_matures_on"]) for one in (first, second)]
+        assert (30, 60) == (first["horizon_days"], second["horizon_days"])
+        assert answer["churn_probability"] == first["churn_probability"] <= second["churn_probability"]
+        assert [44, 74] == [(day - datetime.fromisoformat(answer["as_of"])).days for day in matures]
+    assert 60 == judged["horizon_days"]
+    assert judged["cutoffs"][-1] == str(END - timedelta(days=30 + 44 + 30))
+    assert judged["measures"]["auc"]["low"] > 0.55
+
+
 def test_the_value_of_contracts_is_judged_by_survival_too(gym: Led) -> None:
     value = gym.judged["value"]
     survival = value["models"]["contract_spend"]
@@ -138,6 +154,8 @@ def test_a_subscriber_posted_is_scored_as_in_the_batch(gym: Led) -> None:
             interactions=gym.events("interactions", customer),
         )  # fmt: skip
         assert found["churn_probability"] == pytest.approx(kept["churn_probability"], abs=1e-9)
+        horizons = [[one["churn_probability"] for one in of["churn_by_horizon"]] for of in (found, kept)]
+        assert horizons[0] == pytest.approx(horizons[1], abs=1e-9)
         assert found["lifetime_value"] == kept["lifetime_value"]
         assert found["reasons"] == kept["reasons"]
 

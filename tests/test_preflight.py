@@ -85,12 +85,12 @@ def test_an_error_is_what_training_refuses_and_in_the_same_words(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.builds(
-        lambda horizon, every, judged, history, customers, churners: {
-            "churn": {"horizon_days": horizon},
+        lambda horizon, further, every, judged, history, customers, churners: {
+            "churn": {"horizon_days": horizon, "further_horizons_days": further - {horizon}},
             "cutoffs": {"every_days": every, "judged": judged, "min_history_days": history},
             "minimums": {"customers": customers, "churners": churners},
         },
-        st.integers(1, 90), st.integers(7, 60), st.integers(1, 6), st.integers(1, 200), st.integers(2, 70), st.integers(1, 8),
+        st.integers(1, 90), st.sets(st.integers(1, 90), max_size=2), st.integers(7, 60), st.integers(1, 6), st.integers(1, 200), st.integers(2, 70), st.integers(1, 8),
     )
 )  # fmt: skip
 def test_whatever_the_study_training_refuses_what_was_foretold_first_and_nothing_else(

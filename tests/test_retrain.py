@@ -81,6 +81,9 @@ def test_another_question_or_way_of_learning_is_a_reason_and_a_gate_is_none(ask:
     earlier = study.model_copy(update={"cutoffs": study.cutoffs.model_copy(update={"last": date(2024, 1, 28)})})
     stricter = study.model_copy(update={"gates": study.gates.model_copy(update={"min_auc": 0.99})})
 
+    several = study.model_copy(update={"churn": study.churn.model_copy(update={"further_horizons_days": (42, 56)})})
+
+    assert ask(study=several)[0][0].endswith("tells: 42, 56")
     assert ["study.toml asks another question"] == [one.partition(":")[0] for one in ask(study=longer)[0]]
     assert ask(study=more)[0][0].endswith("fit.trees")
     assert [] == ask(study=stricter)[0] == ask(study=earlier)[0]

@@ -157,7 +157,10 @@ def learned_until(bundle: Bundle) -> date:
 def test_what_came_after_until_changes_neither_model_nor_judgment(
     example: ExampleShop, study: Study, tmp_path: Path
 ) -> None:
-    """Learning as on a day gives what learning on that day would have given, from tables that ended there."""
+    """Learning as on a day gives what learning on that day would have given, from tables that ended there; over every
+    horizon, of which the longer are judged on earlier days."""
+    further = study.churn.model_copy(update={"further_horizons_days": (56,)})
+    study = study.model_copy(update={"churn": further, "fit": study.fit.model_copy(update={"trees": 30})})
     found = []
     for folder, simulated in (("now", in_quarters(example)), ("then", ended(in_quarters(example), UNTIL))):
         shop = write_example_shop(tmp_path / folder, simulated)
@@ -169,7 +172,10 @@ def test_what_came_after_until_changes_neither_model_nor_judgment(
     assert X == pytest.approx(then.panel.X, rel=1e-9, abs=1e-9, nan_ok=True)
     assert np.array_equal(now.panel.churned, then.panel.churned)
     assert now.bundle.model.probability(X) == pytest.approx(then.bundle.model.probability(X), abs=1e-9)
+    of_both = [trained.bundle.further_horizons[56].probability(X) for trained in found]
+    assert of_both[0] == pytest.approx(of_both[1], abs=1e-9)
     assert now.judgment.as_dict("") == then.judgment.as_dict("")
+    assert [56] == [one["horizon_days"] for one in now.judgment.further_horizons]
     assert (
         now.bundle.segmenter.assign(segment_columns(now, X)).tolist()
         == then.bundle.segmenter.assign(segment_columns(then, X)).tolist()

@@ -59,7 +59,7 @@ def model_card(
         "limits": [
             *(
                 ["Silence is not always leaving: some customers pause and come back."]
-                if definition.kind == "silence" or (definition.kind, definition.event) == ("event", "does_not")
+                if definition.is_of_silence
                 else []
             ),
             *(
@@ -70,6 +70,7 @@ def model_card(
             "Effects of actions are assumptions of the playbook until control groups have measured them.",
             "Attributes of the customers table are taken as they are now, not as they were at the cut-off.",
             *_limits_of_value(judgment),
+            *_limits_of_horizons(definition, planned),
         ],
     }
 
@@ -82,6 +83,17 @@ def _limits_of_value(judgment: Judgment) -> list[str]:
         f"Lifetime value was judged over {days} days; beyond them spend is taken to go on as it did, and its interval to"
         " stay in proportion. Growth is not carried on, a changed season or assortment not foreseen.",
         "Lifetime value is spend, not margin.",
+    ]
+
+
+def _limits_of_horizons(definition: ChurnDefinition, planned: Plan) -> list[str]:
+    if not planned.further:
+        return []
+    days, own = ", ".join(map(str, planned.further)), definition.horizon_days
+    return [
+        f"Over {days} days there are probabilities alone; bands, reasons, value and actions rest on {own} days. Each has a"
+        f" model of its own, fitted with the settings found for {own} days. Where two horizons contradict each other, the one"
+        " farther from these gives way."
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,6 +132,7 @@ def show_judgment(found: dict[str, Any]) -> None:
         d = differences["auc_difference"]
         say(f"AUC above {SPOKEN.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
     show_worth(found)
+    show_horizons(found.get("further_horizons", ()))
     say(f"Grade {found['grade']}: {found['grade_because']}")
     show_value(found.get("value"))
 
@@ -149,6 +150,19 @@ def show_value(found: Mapping[str, Any] | None) -> None:
     show_table(title, ("value by", *(m.replace("_", " ") for m in measures)), rows)
     within = found["coverage"].get("within")
     say(found["because"] + (f" The 80 % interval held {within:.0%} of them." if within is not None else ""))
+
+
+def show_horizons(found: Sequence[Mapping[str, Any]]) -> None:
+    """How the further horizons were judged, as people read it; nothing where there are none."""
+    if not found:
+        return
+    rows = [
+        (f"{one['horizon_days']} days", f"{one['cutoffs'][0]} to {one['cutoffs'][-1]}", f"{one['churn_rate']:.1%}",
+         *(f"{of['value']:.3f} [{of['low']:.3f}, {of['high']:.3f}]" for of in one["measures"].values()))
+        for one in found
+    ]  # fmt: skip
+    header = ("horizon", "judged", "left", *(measure.replace("_", " ") for measure in found[0]["measures"]))
+    show_table("Over further horizons, in what is told: mean [95 % interval]", header, rows)
 
 
 def show_worth(found: Mapping[str, Any]) -> None:

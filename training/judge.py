@@ -61,6 +61,8 @@ class Judgment:
     further
         What training/examine.py adds once there is a bundle: `net_value`, `savings`, `slices`, `fairness`,
         `reasons`.
+    further_horizons
+        What training/judge_horizons.py found of each horizon that is told besides.
     """
 
     judged: tuple[JudgedCutoff, ...]
@@ -75,6 +77,7 @@ class Judgment:
     curves: Mapping[str, Any] = field(default_factory=dict)
     further: Mapping[str, Any] = field(default_factory=dict)
     value: dict[str, Any] | None = None
+    further_horizons: Sequence[Mapping[str, Any]] = ()
 
     def as_dict(self, bundle_id: str) -> dict[str, Any]:
         last = self.judged[-1]
@@ -98,6 +101,7 @@ class Judgment:
             "curves": self.curves,
             **self.further,
             "value": self.value,
+            "further_horizons": list(self.further_horizons),
         }
 
 

@@ -147,20 +147,20 @@ def _horizons(checked: CheckedTables, study: Study, found: Population) -> list[H
 
 
 def _horizon(checked: CheckedTables, study: Study, found: Population, days: int) -> HorizonPreview | None:
-    definition = replace(study.churn.meant, horizon_days=days)
+    settings = study.over(days)
+    definition = settings.churn.meant
     labels = churn_labels(checked, found.vectors, definition)
     counts = replace(found, labels=labels, eligible=found.eligible & labels.matured).counts()
     known = [count for count in counts if count.churn_share is not None]
     if not known:
         return None
     shares = [count.churn_share for count in known if count.churn_share is not None]
-    resting = definition.kind == "silence" or (definition.kind == "event" and definition.event == "does_not")
 
     def back(more: int) -> float | None:
-        longer = replace(definition, horizon_days=days + more)
-        return _came_back(labels, churn_labels(checked, found.vectors, longer), found) if resting else None
+        if not definition.is_of_silence:
+            return None
+        return _came_back(labels, churn_labels(checked, found.vectors, definition.over(days + more)), found)
 
-    settings = study.model_copy(update={"churn": study.churn.model_copy(update={"horizon_days": days})})
     return HorizonPreview(
         horizon_days=days,
         cutoffs=len(known),

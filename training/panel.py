@@ -165,19 +165,52 @@ def build_panel(
     if in_time:
         where, more = "at the last matured cut-off", "history"
         otherwise = "Change churn.horizon_days or the rest of [churn]"
+    _require_enough(labels[last], minimums, where, more, otherwise)
+    taken, known = vectors.take(kept), labels[kept]
+    ids = np.array(taken.column("customer_id").to_pylist(), object)
+    fold = np.zeros(len(kept), np.int32) if in_time else folds(X[kept], ids, seed)
+    return Panel(taken, X[kept], known.churned, known.spend, cutoff[kept], ids, fold)
+
+
+def over_horizon(panel: Panel, labels: Labels, cutoffs: Sequence[date], horizon_days: int, minimums: Minimums) -> Panel:
+    """The panel of a further horizon: the same customers at those of its cut-offs whose labels over it are known.
+
+    Parameters
+    ----------
+    labels
+        Over the further horizon, in the order of the panel's rows.
+    cutoffs
+        The first of the panel's, oldest first.
+
+    Raises
+    ------
+    Refusal
+        HF301, HF302 where the last of them has fewer customers or churners than `[minimums]` asks.
+    """
+    own = slice(0, int(panel.at(*cutoffs).sum()))  # rows come by rising cut-off, so that nothing is copied
+    known = labels[own]
+    without = f"leave {horizon_days} out of churn.further_horizons_days"
+    _require_enough(
+        known[panel.cutoff[own] == day_number(cutoffs[-1])], minimums,
+        f"at the last cut-off matured over {horizon_days} days", f"history, {without}", without.capitalize(),
+    )  # fmt: skip
+    return Panel(
+        panel.vectors.slice(0, own.stop), panel.X[own], known.churned, known.spend, panel.cutoff[own],
+        panel.customer_ids[own], panel.fold[own],
+    )  # fmt: skip
+
+
+def _require_enough(last: Labels, minimums: Minimums, where: str, more: str, otherwise: str) -> None:
+    """Refuse (HF301, HF302) too few customers, or too few of either kind; `where` they are, and what would mend it."""
     if len(last) < minimums.customers:
         raise Refusal(
             "HF301", f"only {len(last)} {'customer is' if len(last) == 1 else 'customers are'} eligible {where}; training"
             f" needs {minimums.customers}.", f"Bring more {more} or lower minimums.customers in study.toml.",
         )  # fmt: skip
-    churners = int(labels[last].churned.sum())
+    churners = int(last.churned.sum())
     for count, who in ((churners, "churned"), (len(last) - churners, "stayed")):
         if count < minimums.churners:
             raise Refusal(
                 "HF302", f"{count} of {len(last)} customers {who} {where}; training needs {minimums.churners}.",
                 f"{otherwise}, or lower minimums.churners in study.toml.",
             )  # fmt: skip
-    taken, known = vectors.take(kept), labels[kept]
-    ids = np.array(taken.column("customer_id").to_pylist(), object)
-    fold = np.zeros(len(kept), np.int32) if in_time else folds(X[kept], ids, seed)
-    return Panel(taken, X[kept], known.churned, known.spend, cutoff[kept], ids, fold)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.snapshot import day_date
 from features.sources import connect
 from training.folds import FOLDS
-from training.labels import require_told
+from training.labels import is_matured, require_told
 from training.panel import Part, Split, judging_splits, matured_cutoffs, split_before
 from training.study import Study
 
@@ -35,18 +36,22 @@ class Plan:
     searches
         What the settings of the fit are tried on: once before anything is judged, or, of folds, for each split and
         for the champion. Empty where too little comes before the first judged cut-off.
+    further
+        By its days the plan of each further horizon, without a search: those of `cutoffs` at which its label is known
+        by the day on which the last label of `cutoffs` is, and the splits among them.
     """
 
     cutoffs: tuple[date, ...]
     splits: tuple[Split, ...]
     final: Split
     searches: tuple[tuple[Tried, ...], ...]
+    further: Mapping[int, Plan] = field(default_factory=dict)
 
     @property
     def first_judged(self) -> date:
-        """The day up to which all may be known that a judged vector leans on."""
+        """The day up to which all may be known that a judged vector leans on, over whatever horizon it is judged."""
         days = [split.judge for split in self.splits if isinstance(split.judge, date)]
-        return days[0] if days else self.cutoffs[0]
+        return min([days[0] if days else self.cutoffs[0], *(of.first_judged for of in self.further.values())])
 
     @property
     def is_in_time(self) -> bool:
@@ -63,13 +68,15 @@ def plan(checked: CheckedTables, study: Study) -> Plan:
     Raises
     ------
     Refusal
-        HF207 where nothing tells who churned; HF303 where history is too short to fit, calibrate and judge.
+        HF207 where nothing tells who churned; HF303 where history is too short to fit, calibrate and judge, over each
+        horizon that is asked for.
     """
     definition, judged = study.churn.meant, study.cutoffs.judged
     require_told(checked, definition)
     if definition.kind != "given":
         cutoffs = matured_cutoffs(checked, study.cutoffs, definition.label_days)
-        return _in_time(cutoffs, judged, definition.label_days)
+        further = {days: _over(days, cutoffs, study) for days in study.churn.further_horizons_days}
+        return _in_time(cutoffs, judged, definition.label_days, further)
     cutoffs = _labelled_days(checked, study.cutoffs.last)
     if len(judging_splits(cutoffs, judged, definition.label_days)) == judged:
         return _in_time(cutoffs, judged, definition.label_days)
@@ -87,11 +94,31 @@ def _of_folds(judge: int | None) -> Split:
     return Split(others, None, judge, others)
 
 
-def _in_time(cutoffs: tuple[date, ...], judged: int, label_days: int) -> Plan:
+def _in_time(
+    cutoffs: tuple[date, ...], judged: int, label_days: int, further: Mapping[int, Plan] = MappingProxyType({})
+) -> Plan:
     final = split_before(cutoffs, None, label_days)
     assert final is not None, "there is something to judge, and with it enough for this"
-    splits = tuple(judging_splits(cutoffs, judged, label_days))
-    return Plan(cutoffs, splits, final, (tried_before(splits[0].fit, label_days),))
+    planned = Plan(cutoffs, tuple(judging_splits(cutoffs, judged, label_days)), final, (), further)
+    searched = split_before(cutoffs, planned.first_judged, label_days)
+    assert searched is not None, "what is judged over any horizon has enough before it"
+    return replace(planned, searches=(tried_before(searched.fit, label_days),))
+
+
+def _over(days: int, cutoffs: tuple[date, ...], study: Study) -> Plan:
+    """The plan of a further horizon, at those of the study's cut-offs at which its label is known."""
+    definition, judged, every = study.churn.meant, study.cutoffs.judged, study.cutoffs.every_days
+    label_days, known_until = definition.over(days).label_days, cutoffs[-1] + timedelta(days=definition.label_days)
+    own = tuple(cutoff for cutoff in cutoffs if is_matured(cutoff, label_days, known_until))
+    splits, final = judging_splits(own, judged, label_days), split_before(own, None, label_days)
+    if final is None or len(splits) < judged:
+        raise Refusal(
+            "HF303", f"At {len(own)} of the {len(cutoffs)} matured cut-offs it is known who churned within {days} days;"
+            f" fitting, calibrating and judging {judged} of them needs at least {judged + 2 * -(-label_days // every)}.",
+            f"Leave {days} out of churn.further_horizons_days, bring more history (or a later --until), or lower"
+            " cutoffs.judged, cutoffs.every_days or cutoffs.min_history_days.",
+        )  # fmt: skip
+    return Plan(own, tuple(splits), final, ())
 
 
 def tried_before(cutoffs: Sequence[Part], label_days: int) -> tuple[Tried, ...]:

@@ -49,6 +49,9 @@ def reasons_to_retrain(
     found = []
     if champion.definition != study.churn.meant:
         found.append(f"study.toml asks another question: {study.churn.meant.told}")
+    elif set(champion.further_horizons) != set(study.churn.further_horizons_days):
+        asked = ", ".join(map(str, study.churn.further_horizons_days)) or "none"
+        found.append(f"study.toml asks for other further horizons than {champion.id} tells: {asked}")
     elif changed := settings_changed(champion.card.get("study", {}), study):
         found.append(f"study.toml was changed since {champion.id}: {', '.join(changed)}")
     if alarm := _alarm(store, champion.id):

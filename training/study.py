@@ -7,17 +7,20 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from features.settings import Settings, read_toml
 from models.definition import ChurnDefinition, Event, Kind
+
+HorizonDays = Annotated[int, Field(ge=1, le=730)]
 
 
 class ChurnSettings(Settings):
     """`[churn]`."""
 
     definition: Kind = "silence"
-    horizon_days: int = Field(28, ge=1, le=730)
+    horizon_days: HorizonDays = 28
+    further_horizons_days: tuple[HorizonDays, ...] = ()
     active_within_days: int = Field(91, ge=1, le=1095)
     grace_days: int = Field(14, ge=0, le=365)
     event_kinds: tuple[Annotated[str, Field(pattern=r"^\w[\w ./-]{0,59}$")], ...] = ()
@@ -28,6 +31,21 @@ class ChurnSettings(Settings):
     def _events_are_named(self) -> ChurnSettings:
         if self.definition == "event" and not self.event_kinds:
             raise ValueError('event_kinds says which kinds of interactions are meant, like ["cancel_request"]')
+        return self
+
+    @field_validator("further_horizons_days")
+    @classmethod
+    def _from_the_shortest(cls, further: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(further)))
+
+    @model_validator(mode="after")
+    def _horizons_can_be_asked(self) -> ChurnSettings:
+        if self.further_horizons_days and self.definition == "given":
+            raise ValueError(
+                'further_horizons_days cannot be asked of definition = "given": the shop\'s own labels are of one horizon'
+            )
+        if self.horizon_days in self.further_horizons_days:
+            raise ValueError("further_horizons_days are those besides horizon_days, which is among them")
         return self
 
     @property
@@ -220,6 +238,11 @@ class Study(Settings):
         if self.vectors.memory_days < self.churn.meant.active_within_days:
             raise ValueError("vectors.memory_days must be at least churn.active_within_days")
         return self
+
+    def over(self, horizon_days: int) -> Study:
+        """The same study of another horizon, and of that alone."""
+        asked = {"horizon_days": horizon_days, "further_horizons_days": ()}
+        return self.model_copy(update={"churn": self.churn.model_copy(update=asked)})
 
 
 def read_study(folder: Path) -> Study:

@@ -14,8 +14,8 @@ from features.consent import opted_out
 from features.refusal import Refusal
 from training.finding import Finding, refused
 from training.gaps import Gaps, came_back
-from training.labels import EVENT_TABLES, TOLD_BY, require_told
-from training.panel import build_panel, cutoff_grid
+from training.labels import EVENT_TABLES, TOLD_BY, churn_labels, require_told
+from training.panel import Panel, build_panel, cutoff_grid, over_horizon
 from training.plan import plan
 from training.population import CutoffCount, Population
 from training.study import Study
@@ -27,10 +27,15 @@ _LIKELY_AUC = 0.8
 
 
 def history_needed(study: Study) -> int:
-    """Days of history without which nothing can be fitted, calibrated and judged."""
-    label_days, cutoffs = study.churn.meant.label_days, study.cutoffs
-    count = cutoffs.judged + 2 * -(-label_days // cutoffs.every_days)
-    return cutoffs.min_history_days + (count - 1) * cutoffs.every_days + label_days
+    """Days of history without which nothing can be fitted, calibrated and judged, over every horizon asked for."""
+    definition, cutoffs = study.churn.meant, study.cutoffs
+    needed = []
+    for days in (definition.horizon_days, *study.churn.further_horizons_days):
+        label_days = definition.over(days).label_days
+        count = cutoffs.judged + 2 * -(-label_days // cutoffs.every_days)
+        unknown = max(0, -((definition.label_days - label_days) // cutoffs.every_days))  # of the last cut-offs
+        needed.append(cutoffs.min_history_days + (count - 1 + unknown) * cutoffs.every_days + definition.label_days)
+    return max(needed)
 
 
 def usable_cutoffs(checked: CheckedTables, study: Study) -> tuple[date, ...]:
@@ -81,7 +86,7 @@ def study_findings(
     if found is not None:
         counts = found.counts()
         in_time = study.churn.definition != "given" or plan(checked, study).is_in_time
-        yield from _fit_to_train(study, found, in_time)
+        yield from _fit_to_train(checked, study, found, in_time)
         yield from _class_shares(study, counts)
         yield from _few(study, counts)
         yield from _steady(counts)
@@ -146,12 +151,12 @@ def _memory(checked: CheckedTables, study: Study) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _fit_to_train(study: Study, found: Population, in_time: bool) -> Iterator[Finding]:
-    """HF301 and HF302, foretold by the function that refuses."""
+def _fit_to_train(checked: CheckedTables, study: Study, found: Population, in_time: bool) -> Iterator[Finding]:
+    """HF301 and HF302, foretold by the functions that refuse, of further horizons too."""
     last = found.counts()[-1]
     churned = last.churned or 0
     try:
-        build_panel(
+        panel = build_panel(
             found.vectors,
             np.empty((found.vectors.num_rows, 0)),
             found.labels,
@@ -169,6 +174,34 @@ def _fit_to_train(study: Study, found: Population, in_time: bool) -> Iterator[Fi
                   last.eligible, study.minimums.customers)  # fmt: skip
     yield Finding("churners", "train", "ok", "", "", f"{churned:,} of them churned, {last.eligible - churned:,} stayed.", "",
                   min(churned, last.eligible - churned), study.minimums.churners)  # fmt: skip
+    yield from _further_horizons(checked, study, panel)
+
+
+def _further_horizons(checked: CheckedTables, study: Study, panel: Panel) -> Iterator[Finding]:
+    """How many churned over each further horizon, up to the first that training would refuse."""
+    try:
+        planned = plan(checked, study)
+    except Refusal:  # too short a history is told of by itself
+        return
+    minimums, (low, high) = study.minimums, CLASS_SHARES
+    for days, of in planned.further.items():
+        labels = churn_labels(checked, panel.vectors, study.churn.meant.over(days))
+        last = labels[panel.at(of.cutoffs[-1])]
+        churned = int(last.churned.sum())
+        fewer, share = min(churned, len(last) - churned), churned / max(len(last), 1)
+        try:
+            over_horizon(panel, labels, of.cutoffs, days, minimums)
+        except Refusal as refusal:
+            few = (len(last), minimums.customers) if refusal.code == "HF301" else (fewer, minimums.churners)
+            yield refused("further horizon", "train", refusal, *few)
+            return
+        odd = not low <= share <= high
+        yield Finding(
+            "further horizon", "train", "warning" if odd else "ok", "", "",
+            f"Of {len(last):,} customers eligible at {of.cutoffs[-1]}, {churned:,} churned within {days} days ({share:.1%})."
+            + (" Where nearly all do the same, there is little to tell apart." if odd else ""), "",
+            fewer, minimums.churners, f"Leave {days} out of churn.further_horizons_days in study.toml." if odd else "",
+        )  # fmt: skip
 
 
 def _class_shares(study: Study, counts: tuple[CutoffCount, ...]) -> Iterator[Finding]:

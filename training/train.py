@@ -19,6 +19,7 @@ from features.snapshot import day_number
 from features.store import Store
 from features.vectors import vectors
 from models.bundle import Bundle
+from models.churn import ChurnModel
 from models.encode import encode
 from models.habits import ValueColumn
 from training.baselines import baselines_of
@@ -29,6 +30,7 @@ from training.examine import examine
 from training.fit_categories import fit_categories
 from training.fit_churn import churn_model, fit_split
 from training.fit_drift_reference import fit_drift_reference
+from training.fit_horizons import fit_horizons, horizon_panels
 from training.fit_interval import fit_interval
 from training.fit_lifetime import fit_lifetime
 from training.fit_next_purchase import fit_next_purchase, judge_next_purchase, rhythms
@@ -38,6 +40,7 @@ from training.fit_vector_references import fit_vector_references
 from training.foreknowledge import refuse_foreknowledge
 from training.groups import require_attributes
 from training.judge import Judgment, judge
+from training.judge_horizons import judge_horizons
 from training.labels import churn_labels
 from training.panel import Panel, build_panel
 from training.plan import Plan, plan
@@ -61,11 +64,12 @@ class Trained:
 class Prepared:
     """The plan and its panel, and what its vectors are made of: catalog, references, levels of each categorical column.
 
-    `known` are the customers whose value is learned, eligible or not.
+    `known` are the customers whose value is learned, eligible or not; `further` the panels of further horizons, by days.
     """
 
     plan: Plan
     panel: Panel
+    further: Mapping[int, Panel]
     known: KnownCustomers
     catalog: Catalog
     value: ValueColumn
@@ -99,7 +103,8 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
         eligible = eligible_rows(checked, table, X, catalog.names, study)
         panel = build_panel(table, X, labels, eligible, study.minimums, study.fit.seed, planned.is_in_time)
         known = known_customers(checked, table, X, labels, eligible, study.fit.seed)
-    return Prepared(planned, panel, known, catalog, value, references, categories)
+        further = horizon_panels(checked, study.churn.meant, panel, planned, study.minimums)
+    return Prepared(planned, panel, further, known, catalog, value, references, categories)
 
 
 @threadpool_limits.wrap(limits=1)  # on a busy machine threads that wait for each other cost far more than they bring
@@ -133,6 +138,12 @@ def fit_bundle(
     with watch.step("fit"):
         fitted = fit_split(panel, planned.final, catalog, tuned[-1].settings)
         model = churn_model(fitted, catalog, categories)
+    further_models: Mapping[int, ChurnModel] = {}
+    if planned.further:
+        with watch.step("further horizons"):
+            told = judge_horizons(definition, panel, prepared.further, planned, judgment.judged, catalog, fits[-1])
+            judgment = replace(judgment, further_horizons=told)
+            further_models = fit_horizons(prepared.further, planned, catalog, categories, tuned[-1].settings)
     with watch.step("interval"):
         interval = fit_interval(panel, catalog, tuned[-1].settings, fitted.platt.slope, study.interval.fits)
     with watch.step("segments"):
@@ -167,6 +178,7 @@ def fit_bundle(
         vector_references=prepared.references,
         interval=interval,
         drift_reference=drift_reference,
+        further_horizons=further_models,
     )
     with watch.step("examine"):
         further = examine(shop, study, checked, bundle, judgment, panel, planned, fits[-1])
@@ -214,6 +226,9 @@ def _metrics(judgment: Mapping[str, Any]) -> dict[str, float]:
     for other, differences in judgment["paired"].items():
         for name, values in differences.items():
             found[f"against_{other}.{name}"] = values["value"]
+    for horizon in judgment["further_horizons"]:
+        for measure, values in horizon["measures"].items():
+            found[f"over_{horizon['horizon_days']}_days.{measure}"] = values["value"]
     value = judgment["value"] or {"models": {}, "chosen": ""}
     for model, measures in value["models"].items():
         for measure, values in measures.items():
