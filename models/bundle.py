@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from lightgbm.basic import LightGBMError
 
 from features.catalog import Catalog
 from features.checked import CheckedTables
@@ -207,7 +208,7 @@ def load_bundle(folder: Path, bundle_id: str = "churn/unregistered") -> Bundle:
         return _verified(folder, content, further, card, bundle_id)
     except KeyError as error:
         raise Refusal("HF402", f"{folder}: {error} is missing.", "Publish the bundle again.") from None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, LightGBMError) as error:
         raise Refusal("HF402", f"{folder}: {error}.", "Publish the bundle again.") from None
 
 

@@ -23,7 +23,8 @@ class MaturedScores:
     Attributes
     ----------
     lost_if_gone
-        Profit that goes with the customer, in the shop's currency: the value at risk over the probability.
+        Profit that goes with the customer, in the shop's currency: the playbook's share of the value at risk over the
+        probability.
     action, withheld
         What was to be done, and what a control of that action would have got; `no_action` and empty where nothing was.
     """
@@ -52,7 +53,7 @@ class MaturedScores:
         return np.asarray(self.why_not == HELD_OUT)
 
 
-def matured_scores(ledger: Ledger, number: int) -> MaturedScores:
+def matured_scores(ledger: Ledger, run: ScoreRun) -> MaturedScores:
     """The customers of a run that was compared, by rising id."""
     kept = (
         "customer_id",
@@ -67,7 +68,7 @@ def matured_scores(ledger: Ledger, number: int) -> MaturedScores:
     )
     query = (
         sa.select(*(scores.c[name] for name in kept))
-        .where(scores.c.run_id == number, scores.c.eligible.is_(True), scores.c.churned.is_not(None))
+        .where(scores.c.run_id == run.number, scores.c.eligible.is_(True), scores.c.churned.is_not(None))
         .order_by(scores.c.customer_id)
     )
     with ledger.reading() as connection:
@@ -76,7 +77,9 @@ def matured_scores(ledger: Ledger, number: int) -> MaturedScores:
         zip(*rows, strict=True) if rows else ((),) * len(kept)
     )
     expected = np.array(probability, float)
-    lost = np.divide(np.array(at_risk, float), expected, out=np.zeros(len(expected)), where=expected > 0)
+    lost = np.divide(
+        run.margin_share * np.array(at_risk, float), expected, out=np.zeros(len(expected)), where=expected > 0
+    )
     return MaturedScores(
         np.array(ids, object), expected, np.array(churned, bool), lost, np.array(action, object), np.array(arm, object),
         np.array(withheld, object), np.array(why_not, object), np.array(cost, float),

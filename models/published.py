@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from features.refusal import Refusal
@@ -31,7 +32,7 @@ def place(source: Path, bundles: Path, bundle_id: str) -> Path:
     """Put the bundle in `source` under `bundles` as `bundle_id`; nothing serves it before `point` says so.
 
     It is first loaded in a child process, since a damaged model text can take a process down with it. A folder that
-    already holds the same bundle is left as it is, for someone may be loading it.
+    already holds the same bundle, whole, is left as it is, for someone may be loading it.
 
     Raises
     ------
@@ -39,8 +40,10 @@ def place(source: Path, bundles: Path, bundle_id: str) -> Path:
         HF403 where the child could not load it.
     """
     target = bundles / folder_name(bundle_id)
-    if _sums(target) == _sums(source):
-        return target
+    if _sums(target) and _sums(target) == _sums(source):
+        with suppress(Refusal):
+            require_loadable(target, bundle_id)
+            return target
     with written_whole(target) as beside:
         shutil.copytree(source, beside)
         require_loadable(beside, bundle_id)

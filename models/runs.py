@@ -45,6 +45,8 @@ class ScoreRun:
         What the codes in the answers are called: `segments` and `actions` to their texts by language.
     definition, trained_until
         The bundle's, so that the run can be compared when the bundle is gone; None where an older version scored.
+    margin_share
+        The playbook's: profit in what is spent; 1 where an older version scored, whose values are spend.
     number
         Its key in the ledger, 0 before it is written.
     straying
@@ -68,6 +70,7 @@ class ScoreRun:
     straying: tuple[float, float] = field(default=(1.0, 1.0), compare=False, repr=False)
     definition: ChurnDefinition | None = field(default=None, compare=False, repr=False)
     trained_until: date | None = field(default=None, compare=False, repr=False)
+    margin_share: float = field(default=1.0, compare=False, repr=False)
     number: int = field(default=0, compare=False)
     summary: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     outcome: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
@@ -302,7 +305,7 @@ def run_under_way(ledger: Ledger, shop: str, now: datetime) -> ScoreRun | None:
 
 def _of_bundle(run: ScoreRun) -> dict[str, Any]:
     """What a run's summary keeps of the bundle and the playbook that made it."""
-    kept: dict[str, Any] = {"labels": run.labels}
+    kept: dict[str, Any] = {"labels": run.labels, "margin_share": run.margin_share}
     if run.definition and run.trained_until:
         kept |= {"definition": asdict(run.definition), "trained_until": run.trained_until.isoformat()}
     return kept
@@ -313,10 +316,10 @@ def run_of(row: sa.Row[Any]) -> ScoreRun:
     found = dict(row._mapping)
     del found["state"]
     number, summary, outcome = found.pop("run_id"), json.loads(found.pop("summary")), found.pop("outcome")
-    labels = summary.pop("labels", {})
+    labels, margin_share = summary.pop("labels", {}), summary.pop("margin_share", 1.0)
     definition, until = summary.pop("definition", None), summary.pop("trained_until", None)
     return ScoreRun(
-        **found, labels=labels, number=number, summary=summary, outcome=read_outcome(outcome),
+        **found, labels=labels, margin_share=margin_share, number=number, summary=summary, outcome=read_outcome(outcome),
         definition=ChurnDefinition.from_dict(definition) if definition else None,
         trained_until=date.fromisoformat(until) if until else None,
     )  # fmt: skip

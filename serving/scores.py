@@ -72,7 +72,7 @@ def score_shop(
     begun = ScoreRun(
         shop.name, bundle.id, cutoff, scored_at, 0, 0, shop.language, shop.currency,
         cutoff + timedelta(days=bundle.definition.label_days), _labels(bundle, playbook), bundle.lifetime.total,
-        bundle.definition, bundle.trained_until,
+        bundle.definition, bundle.trained_until, playbook.value.margin_share,
     )  # fmt: skip
     if checked.engine == "spark":
         spark_session()  # where it does not start, that is told before a run is begun

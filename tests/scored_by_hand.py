@@ -35,7 +35,7 @@ def band(probability: float) -> str:
 def score_by_hand(
     ledger: Ledger, people: Mapping[str, float | None], cutoff: date, *, matures_on: date | None = None,
     shop: str = "tiny", bundle: str = "churn/1", definition: ChurnDefinition | None = None,
-    trained_until: date | None = None, decisions: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+    trained_until: date | None = None, margin_share: float = 1.0, decisions: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> int:  # fmt: skip
     """Write a run of these customers with their probabilities (None: not eligible); its number.
 
@@ -44,7 +44,7 @@ def score_by_hand(
     matures_on = matures_on or cutoff + HORIZON
     eligible = sum(probability is not None for probability in people.values())
     run = ScoreRun(shop, bundle, cutoff, datetime(2024, 5, 1), len(people), eligible, "en", "EUR", matures_on,
-                   definition=definition, trained_until=trained_until)  # fmt: skip
+                   definition=definition, trained_until=trained_until, margin_share=margin_share)  # fmt: skip
     return write_run(
         ledger, run, [[_entry(customer, p, decisions.get(customer, {})) for customer, p in people.items()]]
     )

@@ -87,3 +87,26 @@ def test_a_history_that_cannot_be_learned_from_is_refused(
 
     assert str(refused.value).startswith(words)
     assert refused.value.mend
+
+
+def test_days_of_which_the_tables_do_not_tell_yet_are_refused(tiny_shop: Any, store: Store) -> None:
+    """Who cancels is written down only from August on: before, nobody seems to have left."""
+    first, people = date(2025, 1, 1), [f"c{k}" for k in range(60)]
+    sales = [
+        {"customer_id": who, "timestamp": first + timedelta(days=day), "amount": 5.0}
+        for who in people
+        for day in range(0, 330, 9)
+    ]
+    told = [
+        {"customer_id": who, "timestamp": first + timedelta(days=215 + 4 * k % 115), "kind": "cancel"}
+        for k, who in enumerate(people[:40])
+    ]
+    study = {
+        **QUICK,
+        "churn": {"definition": "event", "event_kinds": ["cancel"]},
+        "minimums": {"customers": 10, "churners": 3},
+    }
+    shop = tiny_shop(sales, interactions=told)
+
+    with pytest.raises(Refusal, match=r"HF302 none of \d+ customers churned in what is learned from or judged: 2025-"):
+        fit_bundle(shop, Study.model_validate(study), check_tables(shop, store, TODAY), store, Stopwatch())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from running_service import publish
 from features.refusal import Refusal
 from models.bundle import load_bundle
 from models.cost_of_leaving import CostOfLeaving
-from models.published import Follower, current_bundle, current_id
+from models.published import Follower, current_bundle, current_id, place
 from training.train import Trained
 
 OLD = Path(__file__).parent / "data" / "bundle-format-1"
@@ -104,13 +105,40 @@ def test_a_bundle_whose_part_is_of_another_kind_is_refused(bundle_folder: Path, 
 
 def resealed(folder: Path, change) -> None:
     """Change bundle.json and its checksum alike."""
-    import hashlib
-
     file = folder / "bundle.json"
     file.write_text(json.dumps(change(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
     sums = json.loads((folder / "sums.json").read_text())
     sums["bundle.json"] = hashlib.sha256(file.read_bytes()).hexdigest()
     (folder / "sums.json").write_text(json.dumps(sums))
+
+
+def test_a_model_text_that_lightgbm_refuses_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
+    (copy / "model.txt").write_text("tree\nversion=v4\n", encoding="utf-8")
+    sums = json.loads((copy / "sums.json").read_text())
+    sums["model.txt"] = hashlib.sha256((copy / "model.txt").read_bytes()).hexdigest()
+    (copy / "sums.json").write_text(json.dumps(sums))
+
+    with pytest.raises(Refusal, match="HF402"):
+        load_bundle(copy)
+
+
+@pytest.mark.slow
+def test_a_damaged_bundle_is_mended_by_publishing_it_again(bundle_folder: Path, tmp_path: Path) -> None:
+    placed = place(bundle_folder, tmp_path, "churn/3")
+    (placed / "model.txt").write_bytes((placed / "model.txt").read_bytes()[:-100])
+
+    assert placed == place(bundle_folder, tmp_path, "churn/3")
+    assert "churn/3" == load_bundle(placed, "churn/3").id
+
+
+@pytest.mark.slow
+def test_a_folder_without_a_bundle_is_never_placed(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(Refusal, match="HF403"):
+        place(tmp_path / "empty", tmp_path / "bundles", "churn/3")
+    assert not (tmp_path / "bundles" / "churn-3").exists()
 
 
 def test_without_a_published_bundle_one_is_told_what_to_run(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from features.checked import CheckedTables
 from features.store import Store
 from models.definition import ChurnDefinition
 from models.ledger import Ledger
+from models.matured import matured_scores
 from models.outcome import outcome_of, runs_to_compare
 from training.monitor import ComparedRun, compare_runs
 from training.train import Trained
@@ -90,6 +91,16 @@ def test_a_run_is_compared_when_the_tables_cover_its_horizon_and_no_day_before(
     assert [] == compare(ledger, tables(tiny_shop, store, EVENTS, date(2024, 3, 28)))
     assert {None} == set(labels(ledger, number).values())
     assert [number] == [one.run.number for one in compare(ledger, tables(tiny_shop, store, EVENTS))]
+
+
+def test_what_is_lost_is_profit_and_not_spend(ledger: Ledger, by_hand: CheckedTables) -> None:
+    """Of what would be spent less, and is at risk in a run, a quarter is profit by its playbook."""
+    score_by_hand(ledger, SCORED, CUTOFF, margin_share=0.25)
+    [one] = compare(ledger, by_hand)
+    found = matured_scores(ledger, one.run)
+
+    assert len(found) > 1
+    assert found.lost_if_gone == pytest.approx(0.25 * 10 / found.churn_probability)
 
 
 def test_what_was_compared_is_not_compared_again(ledger: Ledger, by_hand: CheckedTables) -> None:

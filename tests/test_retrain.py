@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from features.checked import CheckedTables
 from features.lock import held
+from features.refusal import Refusal
 from features.store import Store
 from models.bundle import Bundle
 from training.plan import plan
-from training.retrain import Tried, reasons_to_retrain, settings_changed
+from training.retrain import LatestChallenger, reasons_to_retrain, settings_changed
 from training.study import Study
 from training.train import Trained
 
@@ -28,7 +29,10 @@ def ask(trained: Trained, checked: CheckedTables, study: Study, store: Store) ->
     """Asks whether to learn again, of the bundle that was learned from all there is unless something is changed."""
 
     def asked(
-        champion: Bundle | None = trained.bundle, tried: Tried | None = None, study: Study = study, **known: object
+        champion: Bundle | None = trained.bundle,
+        tried: LatestChallenger | None = None,
+        study: Study = study,
+        **known: object,
     ):
         return reasons_to_retrain(champion, tried, replace(checked, **known), study, store)
 
@@ -103,7 +107,7 @@ def test_what_was_tried_is_not_tried_again_before_something_new_is_known(
     """Else a challenger that a gate turns away would be trained anew every night."""
     monitored(store, severity="alarm", bundle="churn/unregistered")
     known_until = checked.known_until
-    tried = Tried("churn/7", study.model_dump(mode="json"), known_until)
+    tried = LatestChallenger("churn/7", study.model_dump(mode="json"), known_until)
 
     because, why_not = ask(tried=tried)
     assert because == []
@@ -135,3 +139,22 @@ def test_a_second_one_started_meanwhile_ends_at_once_and_well(
 
 def test_the_last_matured_cut_off_is_what_counts_as_new(checked: CheckedTables, study: Study, trained: Trained) -> None:
     assert plan(checked, study).cutoffs[-1] == trained.bundle.trained_until
+
+
+def test_what_another_holds_in_the_middle_is_an_error_and_not_nothing_to_do(
+    example_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registering waited in vain: hours of learning are lost, and cron must hear of it."""
+    from training import retrain_command
+
+    def waited(*_: object) -> None:
+        raise Refusal("HF407", "somebody is registering.")
+
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "shop.toml").write_text((example_folder / "shop.toml").read_text())
+    (shop / "study.toml").write_text("")
+    monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(retrain_command, "_retrained", waited)
+
+    assert isinstance(CliRunner().invoke(retrain_command.app, ["--shop", str(shop)]).exception, Refusal)

@@ -43,3 +43,12 @@ def test_a_table_with_costs_is_judged_by_them_and_one_without_is_not(tmp_path: P
     assert "Saved by deciding customer by customer" in trained.bundle.card_page
 
     assert learned(tmp_path / "without", HONEST, LEFT).judgment.further["savings"] is None
+
+
+@pytest.mark.slow
+def test_where_the_simple_ways_cost_nothing_no_share_is_told(tmp_path: Path) -> None:
+    """An offer in time brings 50 here: to offer to everybody is a gain, and a share of it would mislead."""
+    costs = {"cost_false_positive": [5.0] * PEOPLE, "cost_false_negative": [0.0] * PEOPLE,
+             "cost_true_positive": [-50.0] * PEOPLE}  # fmt: skip
+
+    assert learned(tmp_path / "shop", HONEST, LEFT, costs=costs).judgment.further["savings"] is None

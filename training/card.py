@@ -37,8 +37,8 @@ def model_card(
         "features": {"columns": len(catalog.features), "families": sorted({f.family for f in catalog.features})},
         "judged": found,
         "tuned": tuned.as_dict(),
-        "refitted": f"The champion is fitted on {_all(planned)} with the number of trees and the calibration of the judged"
-        " models; it was not itself judged.",
+        "refitted": f"The champion is fitted on {_all(planned)} as the judged models were on what was known before them: by"
+        " settings found the same way, with a calibration of its own; it was not itself judged.",
         "segments": [asdict(segment) for segment in segmenter.segments],
         "study": study.model_dump(mode="json"),
         "intended_use": "Ordering and explaining retention work for existing customers of this shop.",

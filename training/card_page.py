@@ -11,7 +11,7 @@ from features.catalog import DRIVERS, Catalog
 from models.bundle import Bundle
 from training.card_pictures import Chart, gains, lift, reliability
 from training.paper import rendered
-from training.spoken import SPOKEN
+from training.spoken import SPOKEN, VALUED_BY
 from training.study import flat
 
 MEASURES = {
@@ -47,6 +47,7 @@ def card_page(bundle: Bundle, bundle_id: str = "") -> str:
     return rendered(
         "card.html", card=card, judged=card["judged"], bundle_id=bundle_id, bundle=bundle, charts=_charts(card["judged"]),
         drivers=_by_driver(bundle.catalog, bundle.model.gain()), measures=MEASURES, spoken=SPOKEN, rules=RULES, ways=WAYS,
+        valued_by=VALUED_BY,
         settings=flat(card["study"]), identity=_identity(bundle),
     )  # fmt: skip
 

@@ -80,7 +80,8 @@ def show_preflight(found: Preflight, has_study: bool) -> None:
         say("There is no study.toml beside shop.toml: its defaults were looked at.")
     if found.cutoffs:
         last = found.cutoffs[-1]
-        say(f"At {last.cutoff}, {last.eligible:,} customers are eligible and {last.churned:,} of them churned"
-            f" within {found.study.churn.horizon_days} days.")  # fmt: skip
+        left = "who of them churned is not known" if last.churned is None else f"{last.churned:,} of them churned"
+        say(f"At {last.cutoff}, {last.eligible:,} customers are eligible and {left} within"
+            f" {found.study.churn.horizon_days} days.")  # fmt: skip
     say(f"{checked.spanned}.")
     say("It can be learned from." if found.is_usable else "It cannot be learned from yet.")

@@ -111,8 +111,9 @@ def judge_next_purchase(seen: Rhythms, splits: Sequence[Split], known_until: dat
         late.append(np.abs(seen.wait_days[rows][past] - np.round(days[past])))
     if not sum(len(one) for one in bought):
         return {}
+    off = float(np.median(np.concatenate(late)))  # infinite where most never bought again
     return {
         "told": round(float(np.concatenate(told).mean()), 4),
         "bought": round(float(np.concatenate(bought).mean()), 4),
-        "median_days_off": round(float(np.median(np.concatenate(late))), 2),
+        **({"median_days_off": round(off, 2)} if np.isfinite(off) else {}),
     }

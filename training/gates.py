@@ -65,6 +65,9 @@ def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: 
         because = f"{champion['bundle']} answers another churn definition: their log losses cannot be compared"
         return Gate(name, other_question, because + ("" if other_question else "; --other-question lets it pass"))
     beside = challenger.get("against_champion")
+    if beside and beside["bundle"] == champion["bundle"] and "not_told" in beside:
+        because = f"{champion['bundle']} cannot be asked of these tables: {beside['not_told']}"
+        return Gate(name, other_question, because + ("" if other_question else "; --other-question lets it pass"))
     if beside and beside["bundle"] == champion["bundle"]:
         mine, theirs, where = beside["challenger_log_loss"], beside["log_loss"], ", ".join(beside["cutoffs"])
     elif champion["cutoffs"] == challenger["cutoffs"]:

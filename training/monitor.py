@@ -104,7 +104,7 @@ def with_performance(
     run: ScoreRun, became: RunOutcome, checked: CheckedTables, ledger: Ledger, rules: MonitorSettings
 ) -> ComparedRun:
     """A compared run with what its probabilities and its decisions came to, from the labels in the ledger."""
-    matured = matured_scores(ledger, run.number)
+    matured = matured_scores(ledger, run)
     untouched = ~matured.treated
     performance = estimate_performance(matured.churn_probability[untouched], matured.churned[untouched])
     reached = _reached(run, checked) if matured.treated.any() else None

@@ -14,12 +14,23 @@ from models.bundle import Bundle
 from training.plan import plan
 from training.study import Study, flat
 
-_NOT_LEARNED_BY = ("gates.", "retrain.", "vectors.threads", "fit.threads", "cutoffs.last")
-"""Settings that make no other bundle, or that only say how far is learned, as `holdfast train --until` does too."""
+_NOT_LEARNED_BY = (
+    "gates.",
+    "minimums.",
+    "monitor.",
+    "retrain.",
+    "tune.seconds",
+    "tune.trials",
+    "vectors.threads",
+    "fit.threads",
+    "cutoffs.last",
+)
+"""Settings that make no other bundle, or that only say how far is learned or how long is searched, as
+`holdfast train --until` and `--trials` do too."""
 
 
 @dataclass(frozen=True)
-class Tried:
+class LatestChallenger:
     """A challenger that has been trained since the champion: the study it learned by, and until when what is known."""
 
     bundle_id: str
@@ -28,7 +39,7 @@ class Tried:
 
 
 def reasons_to_retrain(
-    champion: Bundle | None, tried: Tried | None, checked: CheckedTables, study: Study, store: Store
+    champion: Bundle | None, tried: LatestChallenger | None, checked: CheckedTables, study: Study, store: Store
 ) -> tuple[list[str], str]:
     """Why to learn again now, none where it is not needed; and why not.
 
@@ -69,7 +80,9 @@ def reasons_to_retrain(
     return _unless_tried(found, tried, checked, study)
 
 
-def _unless_tried(found: list[str], tried: Tried | None, checked: CheckedTables, study: Study) -> tuple[list[str], str]:
+def _unless_tried(
+    found: list[str], tried: LatestChallenger | None, checked: CheckedTables, study: Study
+) -> tuple[list[str], str]:
     if tried is None or settings_changed(tried.study, study):
         return found, ""
     again = tried.known_until + timedelta(days=study.retrain.retry_days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,7 @@ from training.study import Study, read_study
 
 if TYPE_CHECKING:
     from training.registry import Registry
-    from training.retrain import Tried
+    from training.retrain import LatestChallenger
 
 app = typer.Typer()
 
@@ -37,14 +38,16 @@ def retrain(
     Example: holdfast retrain --if-needed --shop demo-shop
     """
     settings, study, store = read_shop(shop), read_study(shop), local_store()
-    try:
-        with held(store.root / "retrain.lock", "retraining"):
+    with ExitStack() as alone:
+        try:
+            alone.enter_context(held(store.root / "retrain.lock", "retraining"))
+        except Refusal as refusal:
+            if refusal.code != "HF407":
+                raise
+            say(f"Nothing to do: {refusal.what}")
+            content = {"needed": None, "because": [refusal.what], "trained": None, "promoted": False}
+        else:
             content = _retrained(settings, study, store, if_needed)
-    except Refusal as refusal:
-        if refusal.code != "HF407":
-            raise
-        say(f"Nothing to do: {refusal.what}")
-        content = {"needed": None, "because": [refusal.what], "trained": None, "promoted": False}
     answer(content, as_json)
 
 
@@ -64,7 +67,7 @@ def _retrained(settings: Shop, study: Study, store: Store, if_needed: bool) -> d
     because = ["it was asked for"]
     if if_needed:
         because, why_not = reasons_to_retrain(
-            champion, _tried(registry, champion.id if champion else ""), checked, study, store
+            champion, _latest_challenger(registry, champion.id if champion else ""), checked, study, store
         )
         if not because:
             say(f"Not needed: {why_not}.")
@@ -89,9 +92,10 @@ def _retrained(settings: Shop, study: Study, store: Store, if_needed: bool) -> d
             "seconds": watch.seconds}  # fmt: skip
 
 
-def _tried(registry: Registry, champion: str) -> Tried | None:
+def _latest_challenger(registry: Registry, champion: str) -> LatestChallenger | None:
     """The latest challenger, if it is later than the champion."""
-    from training.retrain import Tried
+    from training.registry import CHAMPION
+    from training.retrain import LatestChallenger
 
     if not registry.exists:
         return None
@@ -101,7 +105,7 @@ def _tried(registry: Registry, champion: str) -> Tried | None:
         if refusal.code != "HF404":
             raise
         return None
-    if int(version.number) <= int(champion.partition("/")[2] or 0):
+    if CHAMPION in version.aliases or int(version.number) <= int(champion.partition("/")[2] or 0):
         return None
     card = registry.bundle(version).card
-    return Tried(version.bundle_id, card["study"], date.fromisoformat(card["data"]["known_until"]))
+    return LatestChallenger(version.bundle_id, card["study"], date.fromisoformat(card["data"]["known_until"]))

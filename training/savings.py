@@ -42,7 +42,8 @@ class Costs:
 
 
 def savings(judged: Sequence[JudgedCutoff], checked: CheckedTables, seed: int) -> dict[str, Any] | None:
-    """By model the share of cost saved by its offers over the better of offering to nobody and to all; None without costs.
+    """By model the share of cost saved by its offers over the better of offering to nobody and to all; None without
+    costs, or where that one costs nothing.
 
     Savings are 1 - cost / cost of that better one (Bahnsen et al. 2015, equation 3), with their 95 % interval, and
     `targeted`, the share who get an offer: by rule, `least_expected_cost` and a threshold of `one_half`. Of customers
@@ -54,9 +55,11 @@ def savings(judged: Sequence[JudgedCutoff], checked: CheckedTables, seed: int) -
     costs, rows = known
     churned = np.concatenate([j.churned for j in judged])[rows]
     ids = np.concatenate([j.customer_ids for j in judged])[rows]
-    told = {}
+    told: dict[str, Any] = {}
     everyone = np.ones(len(churned), bool)
     simple = np.column_stack([costs.of(~everyone, churned), costs.of(everyone, churned)])
+    if simple.sum(axis=0).min() <= 0:  # a share of what costs nothing, or brings something, says nothing
+        return None
     for model in judged[0].probability:
         p = np.concatenate([j.probability[model] for j in judged])[rows]
         offered = {"least_expected_cost": costs.pays(p), "one_half": p >= 0.5}

@@ -14,6 +14,7 @@ from features.catalog import Catalog
 from features.checked import CheckedTables
 from features.console import Stopwatch, progress
 from features.references import VectorReferences
+from features.refusal import Refusal
 from features.shop import Shop
 from features.snapshot import day_number
 from features.store import Store
@@ -42,7 +43,7 @@ from training.groups import require_attributes
 from training.judge import Judgment, judge
 from training.judge_horizons import judge_horizons
 from training.labels import churn_labels
-from training.panel import Panel, build_panel
+from training.panel import Panel, build_panel, require_both_kinds
 from training.plan import Plan, plan
 from training.population import eligible_rows
 from training.spending import KnownCustomers, known_customers
@@ -102,6 +103,7 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
         labels = churn_labels(checked, table, study.churn.meant)
         eligible = eligible_rows(checked, table, X, catalog.names, study)
         panel = build_panel(table, X, labels, eligible, study.minimums, study.fit.seed, planned.is_in_time)
+        require_both_kinds(panel, (*planned.splits, planned.final))
         known = known_customers(checked, table, X, labels, eligible, study.fit.seed)
         further = horizon_panels(checked, study.churn.meant, panel, planned, study.minimums)
     return Prepared(planned, panel, further, known, catalog, value, references, categories)
@@ -132,7 +134,10 @@ def fit_bundle(
         judgment = judge(panel, planned.splits, catalog, fits, baselines_of(definition.kind), study.judge.profit, done)
         comparable = champion is not None and champion.definition == definition and judgment.is_in_time
         if champion is not None and comparable:  # of folds it has seen every label
-            beside = against_champion(champion, checked, judgment.judged, store)
+            try:
+                beside = against_champion(champion, checked, judgment.judged, store)
+            except Refusal as refusal:  # these tables do not bring what it looks at
+                beside = {"bundle": champion.id, "not_told": refusal.what}
             judgment = replace(judgment, against_champion=beside)
     last = judgment.judged[-1]
     with watch.step("fit"):
