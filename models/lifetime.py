@@ -82,16 +82,19 @@ class LifetimeModel:
 
     @property
     def periods(self) -> int:
-        return max(1, round(self.days / self.period_days))
+        """Of how many the last begins within `days`."""
+        return -(-self.days // self.period_days)
 
     def value(self, rows: ValueRows) -> tuple[Floats, Floats, Floats]:
         """Mean, low and high of spend over `days`, at least 0, in the shop's currency, each of shape (rows,).
 
         One customer in ten spends less than low, one in ten more than high, as far as the judged days tell.
         """
-        discount = (1 + self.yearly_discount) ** (-np.arange(self.periods) * self.period_days / 365)
-        mean = np.maximum(self.spend.by_period(rows, self.periods) @ discount, 0.0)
-        return mean, *self.spread.around(mean, float(discount.sum()))
+        begun = np.arange(self.periods) * self.period_days
+        within = np.minimum(1, (self.days - begun) / self.period_days)  # the part of the last period that still counts
+        counted = within * (1 + self.yearly_discount) ** (-begun / 365)
+        mean = np.maximum(self.spend.by_period(rows, self.periods) @ counted, 0.0)
+        return mean, *self.spread.around(mean, float(counted.sum()))
 
     def lost_if_gone(self, value: Floats, churn_probability: Floats) -> Floats:
         """What leaving would cost: expected spend over `days` of who stays, less that of who leaves; shape (rows,)."""

@@ -105,6 +105,14 @@ def test_a_year_of_usual_spend_by_hand() -> None:
     assert [75.0] == mean.tolist()
 
 
+@pytest.mark.parametrize(("period_days", "whole_periods"), [(7, 8), (28, 2), (30, 56 / 30), (56, 1), (112, 0.5)])
+def test_a_value_covers_its_days_whatever_the_horizon(period_days: int, whole_periods: float) -> None:
+    """56 days of one who stays for certain, to the day: the last period counts as far as it lies within."""
+    mean, _, _ = LifetimeModel(period_days, 56, 0.0, UsualSpend(period_days, 1.0)).value(customers([100.0], [0.0]))
+
+    assert mean[0] == pytest.approx(100 * period_days / 28 * whole_periods)
+
+
 def test_boosted_spend_declines_from_window_to_window(boosted: BoostedSpend) -> None:
     spend = boosted.by_period(customers([50.0], [0.1]), 6)[0]
 
@@ -168,11 +176,11 @@ def test_bundles_before_format_4_keep_their_value() -> None:
     old = {"period_days": 28, "days": 365, "yearly_discount": 0.1, "level": 1.1, "low": 0.5, "high": 1.6}
     model = LifetimeModel.from_dict(old)
     mean, low, high = model.value(customers([100.0], [0.2]))
-    discount = 1.1 ** (-np.arange(13) * 28 / 365)
+    counted = 1.1 ** (-np.arange(14) * 28 / 365) * np.append(np.ones(13), 1 / 28)  # 365 days are 13 periods and a day
 
-    assert mean[0] == pytest.approx(110 * (discount * 0.8 ** np.arange(1, 14)).sum())
+    assert mean[0] == pytest.approx(110 * (counted * 0.8 ** np.arange(1, 15)).sum())
     assert (low[0], high[0]) == pytest.approx((0.5 * mean[0], 1.6 * mean[0]))
-    assert model.lost_if_gone(mean, np.array([0.2]))[0] == pytest.approx(110 * (discount * 0.8 ** np.arange(13)).sum())
+    assert model.lost_if_gone(mean, np.array([0.2]))[0] == pytest.approx(110 * (counted * 0.8 ** np.arange(14)).sum())
 
 
 def test_equity_strays_in_proportion() -> None:

@@ -83,7 +83,7 @@ def longest_window(
     cutoffs: Sequence[date], known_until: date, period_days: int, days: int, judged: int
 ) -> Window | None:
     """The longest window, up to `days`, that can be fitted, calibrated and judged on later cut-offs; None where none can."""
-    for periods in range(max(1, round(days / period_days)), 0, -1):
+    for periods in range(max(1, days // period_days), 0, -1):
         window = periods * period_days
         usable = tuple(cutoff for cutoff in cutoffs if is_matured(cutoff, window, known_until))
         splits = judging_splits(usable, min(judged, _MOST_JUDGED), window)
