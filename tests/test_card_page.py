@@ -52,7 +52,7 @@ def test_the_card_tells_all_that_is_asked_of_it(trained: Trained) -> None:
     assert [
         "What it is for", "What would be misuse", "Limits", "Who may object, and how", "What it was learned from",
         "How it was judged", "Calibration", "What it is worth", "For whom it does well, and for whom not", "Fairness",
-        "Whether reasons stay", "What it looks at", "Segments", "Which model this is",
+        "Whether reasons stay", "What it looks at", "Segments", "What customers will spend", "Which model this is",
     ] == headings  # fmt: skip
     for said in (trained.bundle.card["data"]["fingerprint"], trained.bundle.catalog.fingerprint, "profiling_opt_out",
                  trained.judgment.grade_because, "fit.min_customers_in_leaf"):  # fmt: skip
