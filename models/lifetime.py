@@ -120,7 +120,7 @@ class LifetimeModel:
             spend: SpendModel = UsualSpend(plain["period_days"], plain["level"])
             spread = Spread((), (plain["low"],), (plain["high"],))
             return cls(plain["period_days"], plain["days"], plain["yearly_discount"], spend, spread=spread)
-        leaving = CostOfLeaving(**{name: tuple(values) for name, values in plain["cost_of_leaving"].items()})
+        leaving = CostOfLeaving(**{name: tuple(values) for name, values in plain.get("cost_of_leaving", {}).items()})
         spread = Spread(**{name: tuple(values) for name, values in plain["spread"].items()})
         return cls(
             plain["period_days"], plain["days"], plain["yearly_discount"], _spend(plain["spend"], text),
