@@ -107,17 +107,20 @@ def resealed(folder: Path, change) -> None:
     """Change bundle.json and its checksum alike."""
     file = folder / "bundle.json"
     file.write_text(json.dumps(change(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
+    seal(folder, file.name)
+
+
+def seal(folder: Path, name: str) -> None:
+    """Take the checksum of a file that was changed anew."""
     sums = json.loads((folder / "sums.json").read_text())
-    sums["bundle.json"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     (folder / "sums.json").write_text(json.dumps(sums))
 
 
 def test_a_model_text_that_lightgbm_refuses_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(bundle_folder, tmp_path / "copy"))
     (copy / "model.txt").write_text("tree\nversion=v4\n", encoding="utf-8")
-    sums = json.loads((copy / "sums.json").read_text())
-    sums["model.txt"] = hashlib.sha256((copy / "model.txt").read_bytes()).hexdigest()
-    (copy / "sums.json").write_text(json.dumps(sums))
+    seal(copy, "model.txt")
 
     with pytest.raises(Refusal, match="HF402"):
         load_bundle(copy)

@@ -15,6 +15,7 @@ from by_hand import TinyShop
 from hypothesis import given
 from hypothesis import strategies as st
 from pages_by_hand import entry, house, shown
+from several_horizons import DEFINITIONS, FALLING, OWN
 from year_of_sales import TODAY
 
 from features.check import check_tables
@@ -24,7 +25,6 @@ from features.snapshot import day_number
 from features.store import Store
 from models.bundle import Bundle, load_bundle
 from models.decide import decide
-from models.definition import ChurnDefinition
 from models.horizons import in_order
 from models.ledger import utc_now
 from models.playbook import read_playbook
@@ -36,16 +36,6 @@ from training.panel import Panel
 from training.plan import Plan, plan
 from training.study import ChurnSettings, FitSettings, Study, read_study
 from training.train import Trained
-
-OWN = 28
-DEFINITIONS = {
-    "silence": ChurnDefinition("silence", OWN, 91),
-    "contract": ChurnDefinition("contract", OWN, grace_days=14),
-    "does": ChurnDefinition("event", OWN, 91, event_kinds=("cancel",)),
-    "does not": ChurnDefinition("event", OWN, 91, event_kinds=("visit",), event="does_not"),
-}
-FALLING = {"silence", "does not"}
-
 
 # ---- the order in which horizons are told ----------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ from features.checked import CheckedTables
 from features.console import Stopwatch
 from features.refusal import Refusal
 from features.store import Store
-from models.definition import ChurnDefinition
 from training.card_page import card_page
 from training.commands import show_judgment
 from training.fit_horizons import horizon_panels
@@ -33,16 +32,6 @@ from training.plan import Plan, plan
 from training.study import FitSettings, Study
 from training.study_findings import history_needed
 from training.train import Trained, prepare_panel
-
-OWN = 28
-DEFINITIONS = {
-    "silence": ChurnDefinition("silence", OWN, 91),
-    "contract": ChurnDefinition("contract", OWN, grace_days=14),
-    "does": ChurnDefinition("event", OWN, 91, event_kinds=("cancel",)),
-    "does not": ChurnDefinition("event", OWN, 91, event_kinds=("visit",), event="does_not"),
-}
-FALLING = {"silence", "does not"}
-
 
 # ---- time ------------------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,6 @@ from training.finding import Finding
 from training.foreknowledge import foreknowledge, undated_columns
 from training.leaks import find_leaks
 from training.moments import loaded_on, moment_findings
-from training.population import population
 from training.study import Study
 from training.study_findings import usable_cutoffs
 
@@ -109,8 +108,7 @@ PLANTED: dict[str, tuple[str, Callable[..., Any]]] = {
 
 
 def found_in(checked: CheckedTables) -> list[Finding]:
-    cutoffs = usable_cutoffs(checked, STUDY)
-    return [*foreknowledge(checked, STUDY, population(checked, STUDY, (cutoffs[0], cutoffs[-1])))]
+    return [*foreknowledge(checked, STUDY, usable_cutoffs(checked, STUDY))]
 
 
 @pytest.mark.parametrize("leak", PLANTED)

@@ -117,18 +117,22 @@ def test_what_was_tried_is_not_tried_again_before_something_new_is_known(
     assert ask(tried=replace(tried, study={"fit": {"trees": 3}}))[0], "by another study it was something else"
 
 
-def test_a_second_one_started_meanwhile_ends_at_once_and_well(
-    example_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked: CheckedTables
-) -> None:
-    from training.retrain_command import app
-
+@pytest.fixture
+def bare_shop(example_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a shop with a study and no tables, whose store is `store` beside it."""
     shop = tmp_path / "shop"
     shop.mkdir()
     (shop / "shop.toml").write_text((example_folder / "shop.toml").read_text())
     (shop / "study.toml").write_text("")
     monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "store"))
+    return shop
+
+
+def test_a_second_one_started_meanwhile_ends_at_once_and_well(bare_shop: Path, tmp_path: Path) -> None:
+    from training.retrain_command import app
+
     with held(tmp_path / "store" / "retrain.lock", "retraining"):
-        done = CliRunner().invoke(app, ["--if-needed", "--shop", str(shop), "--json"])
+        done = CliRunner().invoke(app, ["--if-needed", "--shop", str(bare_shop), "--json"])
 
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout.splitlines()[-1])
@@ -142,7 +146,7 @@ def test_the_last_matured_cut_off_is_what_counts_as_new(checked: CheckedTables, 
 
 
 def test_what_another_holds_in_the_middle_is_an_error_and_not_nothing_to_do(
-    example_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bare_shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Registering waited in vain: hours of learning are lost, and cron must hear of it."""
     from training import retrain_command
@@ -150,11 +154,6 @@ def test_what_another_holds_in_the_middle_is_an_error_and_not_nothing_to_do(
     def waited(*_: object) -> None:
         raise Refusal("HF407", "somebody is registering.")
 
-    shop = tmp_path / "shop"
-    shop.mkdir()
-    (shop / "shop.toml").write_text((example_folder / "shop.toml").read_text())
-    (shop / "study.toml").write_text("")
-    monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(retrain_command, "_retrained", waited)
 
-    assert isinstance(CliRunner().invoke(retrain_command.app, ["--shop", str(shop)]).exception, Refusal)
+    assert isinstance(CliRunner().invoke(retrain_command.app, ["--shop", str(bare_shop)]).exception, Refusal)

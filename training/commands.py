@@ -16,7 +16,7 @@ from features.console import Stopwatch, answer, say, show_table
 from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import local_store, written_whole
-from training.spoken import SPOKEN, VALUED_BY
+from training.spoken import SPOKEN, VALUED_BY, with_interval
 from training.study import read_study
 
 app = typer.Typer()
@@ -124,13 +124,13 @@ def show_judgment(found: dict[str, Any]) -> None:
     measures = ("auc", "average_precision", "lift_at_10", "brier", "log_loss", "calibration_error")
     rows = []
     for model, values in found["models"].items():
-        cells = [f"{values[m]['value']:.3f} [{values[m]['low']:.3f}, {values[m]['high']:.3f}]" for m in measures]
+        cells = [with_interval(values[m], ".3f") for m in measures]
         rows.append((SPOKEN.get(model, model), *cells))
     title = f"Judged on {', '.join(found['cutoffs'])}: mean [95 % interval]"
     show_table(title, ("model", *(m.replace("_", " ") for m in measures)), rows)
     for other, differences in found["paired"].items():
         d = differences["auc_difference"]
-        say(f"AUC above {SPOKEN.get(other, other)}: {d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]")
+        say(f"AUC above {SPOKEN.get(other, other)}: {with_interval(d, '+.4f')}")
     show_worth(found)
     show_horizons(found.get("further_horizons", ()))
     say(f"Grade {found['grade']}: {found['grade_because']}")
@@ -143,8 +143,7 @@ def show_value(found: Mapping[str, Any] | None) -> None:
         return
     measures = ("rmse", "mae", "deviance", "correlation", "gini", "total_ratio")
     rows = [
-        (VALUED_BY[model], *(f"{of[m]['value']:,.3f} [{of[m]['low']:,.3f}, {of[m]['high']:,.3f}]" for m in measures))
-        for model, of in found["models"].items()
+        (VALUED_BY[model], *(with_interval(of[m], ",.3f") for m in measures)) for model, of in found["models"].items()
     ]
     title = f"Spend within {found['days']} days of {', '.join(found['cutoffs'])}: mean [95 % interval]"
     show_table(title, ("value by", *(m.replace("_", " ") for m in measures)), rows)
@@ -158,7 +157,7 @@ def show_horizons(found: Sequence[Mapping[str, Any]]) -> None:
         return
     rows = [
         (f"{one['horizon_days']} days", f"{one['cutoffs'][0]} to {one['cutoffs'][-1]}", f"{one['churn_rate']:.1%}",
-         *(f"{of['value']:.3f} [{of['low']:.3f}, {of['high']:.3f}]" for of in one["measures"].values()))
+         *(with_interval(of, ".3f") for of in one["measures"].values()))
         for one in found
     ]  # fmt: skip
     header = ("horizon", "judged", "left", *(measure.replace("_", " ") for measure in found[0]["measures"]))
@@ -176,10 +175,11 @@ def show_worth(found: Mapping[str, Any]) -> None:
     rules = worth.get("rules", {})
     rows = []
     for model, values in found["models"].items():
-        cells = [f"{values[m]['value']:.2f} [{values[m]['low']:.2f}, {values[m]['high']:.2f}]"
-                 for m in ("gain_at_20", "calibration_slope", "expected_maximum_profit")]  # fmt: skip
+        cells = [
+            with_interval(values[m], ".2f") for m in ("gain_at_20", "calibration_slope", "expected_maximum_profit")
+        ]
         brought = rules[model]["per_customer"] if model in rules else None
-        told = f"{brought['value']:.3f} [{brought['low']:.3f}, {brought['high']:.3f}]" if brought else "not told"
+        told = with_interval(brought, ".3f") if brought else "not told"
         rows.append((SPOKEN.get(model, model), *cells, told))
     money = f"playbook's net value, {worth['currency']}" if rules else "playbook's net value"
     header = ("model", "churners in riskiest fifth", "calibration slope", "max. profit (EMPC)", money)
@@ -188,9 +188,8 @@ def show_worth(found: Mapping[str, Any]) -> None:
     saved = (found.get("savings") or {}).get("models", {}).get("holdfast", {}).get("least_expected_cost")
     if saved:
         say(
-            f"By the table's own costs, offers to {saved['targeted']:.0%} save {saved['saved']['value']:.1%}"
-            f" [{saved['saved']['low']:.1%}, {saved['saved']['high']:.1%}] of what the cheaper of offering to nobody and to"
-            " all would have cost"
+            f"By the table's own costs, offers to {saved['targeted']:.0%} save {with_interval(saved['saved'], '.1%')} of what"
+            " the cheaper of offering to nobody and to all would have cost"
         )
     stable = (found.get("reasons") or {}).get("at_risk")
     if stable:

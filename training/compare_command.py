@@ -13,6 +13,7 @@ from features.check import check_tables
 from features.console import answer, say, show_table
 from features.shop import read_shop
 from features.store import local_store
+from training.spoken import with_interval
 from training.study import read_study
 
 app = typer.Typer()
@@ -102,7 +103,7 @@ def _show_new(found: Mapping[str, Any], a: str, b: str) -> None:
         sure = d["low"] > 0 or d["high"] < 0
         rows.append((
             measure.replace("_", " "), *(f"{value:.4f}" for value in one["values"]),
-            f"{d['value']:+.4f} [{d['low']:+.4f}, {d['high']:+.4f}]",
+            with_interval(d, "+.4f"),
             _better(d["value"], one["less_is_better"], a, b) if sure else "not told",
         ))  # fmt: skip
     title = f"As served, on labels new to both: {', '.join(new['cutoffs'])}"

@@ -49,11 +49,11 @@ def fit_lifetime(
     found = judge_value(seen, window, candidates, study)
     model = fit_kept(found.chosen, candidates, seen, window.cutoffs, window.periods, study)
     assert model is not None, "what fewer cut-offs allow, more do"
-    spent = np.concatenate([one.spent for one in found.judged])
+    which, spent = (np.concatenate([getattr(one, part) for one in found.judged]) for part in ("which", "spent"))
     expected = np.concatenate([one.expected[found.chosen] for one in found.judged])
     lifetime = LifetimeModel(
         study.churn.horizon_days, study.value.days, study.value.yearly_discount, model,
-        _cost_of_leaving(seen, found),
+        _cost_of_leaving(seen, which, expected, spent),
         fit_spread(spent, expected, window.periods), _total(seen, found, study.fit.seed), window.days,
     )  # fmt: skip
     return lifetime, found
@@ -74,14 +74,11 @@ def _probabilities(
     return found
 
 
-def _cost_of_leaving(seen: Spending, found: ValueJudgment) -> CostOfLeaving:
-    """From the judged customers whose probability of leaving was told before, and who are known to have left or stayed."""
-    told = [~np.isnan(seen.left[one.which]) & ~np.isnan(seen.probability[one.which]) for one in found.judged]
-    rows = np.concatenate([one.which[known] for one, known in zip(found.judged, told, strict=True)])
-    expected = np.concatenate(
-        [one.expected[found.chosen][known] for one, known in zip(found.judged, told, strict=True)]
-    )
-    return fit_cost_of_leaving(seen.probability[rows], seen.left[rows], expected, seen.spend[rows])
+def _cost_of_leaving(seen: Spending, which: npt.NDArray[np.intp], expected: Floats, spent: Floats) -> CostOfLeaving:
+    """From those of some rows whose probability of leaving was told before, and who are known to have left or stayed."""
+    left, probability = seen.left[which], seen.probability[which]
+    told = ~np.isnan(left) & ~np.isnan(probability)
+    return fit_cost_of_leaving(probability[told], left[told], expected[told], spent[told])
 
 
 def _total(seen: Spending, found: ValueJudgment, seed: int) -> tuple[float, float]:

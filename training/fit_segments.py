@@ -67,7 +67,7 @@ def fit_segments(
     plain = np.where(np.array(logged), np.log1p(np.maximum(columns, 0)), columns)
     center = np.nanmedian(plain, axis=0)
     spread = np.nanquantile(plain, 0.84, axis=0) - np.nanquantile(plain, 0.16, axis=0)
-    scale = np.where(np.nan_to_num(spread) > 1e-9, np.nan_to_num(spread) / 2, 1.0)
+    scale = np.where(spread > 1e-9, spread / 2, 1.0)
     segmenter = Segmenter(features, logged, tuple(center.tolist()), tuple(scale.tolist()), (), ())
     Z = segmenter.scaled(columns)
     fitted = _best_number(Z, settings, seed)

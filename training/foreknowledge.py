@@ -59,18 +59,19 @@ class Outcome:
     left: npt.NDArray[np.bool_]
 
 
-def foreknowledge(checked: CheckedTables, study: Study, found: Population | None) -> Iterator[Finding]:
+def foreknowledge(checked: CheckedTables, study: Study, cutoffs: Sequence[date]) -> Iterator[Finding]:
     """Findings HF212 to HF215 on every undated column, and on those that come with a label; at most one for each.
 
     Parameters
     ----------
-    found
-        The population at the matured cut-offs; None where there are none, and only labels that the shop brings tell.
+    cutoffs
+        Matured ones, oldest first, of which the first and the last are asked; where there are none, only labels that the
+        shop brings tell.
     """
-    named = []
-    if found is not None:
-        columns, known = undated_columns(checked), _known(found)
-        buys = "transactions" in checked.columns
+    named, columns = [], undated_columns(checked)
+    if columns and cutoffs:
+        found = population(checked, study, tuple(dict.fromkeys((cutoffs[0], cutoffs[-1]))))
+        known, buys = _known(found), "transactions" in checked.columns
         outcomes, totals = outcomes_of(checked, study, found), _totals(checked, found.cutoffs[0]) if buys else None
         for column in columns:
             named += _dates(column, checked, known, found.cutoffs[0]) or _tells(column, columns, outcomes, totals)
@@ -86,8 +87,7 @@ def refuse_foreknowledge(checked: CheckedTables, study: Study, cutoffs: Sequence
     Refusal
         HF212 to HF215, of the first such column.
     """
-    asked = population(checked, study, tuple(dict.fromkeys((cutoffs[0], cutoffs[-1]))))
-    for finding in foreknowledge(checked, study, asked):
+    for finding in foreknowledge(checked, study, cutoffs):
         if finding.state == "error" and finding.column not in study.vectors.trusted_columns:
             raise Refusal(
                 finding.code, f"{finding.column} of {finding.table}: {finding.details}",

@@ -63,12 +63,12 @@ def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: 
     theirs_asked, mine_asked = champion.get("definition"), challenger.get("definition")
     if theirs_asked and mine_asked and theirs_asked != mine_asked:  # a judgment of before did not tell
         because = f"{champion['bundle']} answers another churn definition: their log losses cannot be compared"
-        return Gate(name, other_question, because + ("" if other_question else "; --other-question lets it pass"))
+        return _incomparable(name, because, other_question)
     beside = challenger.get("against_champion")
-    if beside and beside["bundle"] == champion["bundle"] and "not_told" in beside:
-        because = f"{champion['bundle']} cannot be asked of these tables: {beside['not_told']}"
-        return Gate(name, other_question, because + ("" if other_question else "; --other-question lets it pass"))
     if beside and beside["bundle"] == champion["bundle"]:
+        if "not_told" in beside:
+            because = f"{champion['bundle']} cannot be asked of these tables: {beside['not_told']}"
+            return _incomparable(name, because, other_question)
         mine, theirs, where = beside["challenger_log_loss"], beside["log_loss"], ", ".join(beside["cutoffs"])
     elif champion["cutoffs"] == challenger["cutoffs"]:
         mine, theirs = (j["models"]["holdfast"]["log_loss"]["value"] for j in (challenger, champion))
@@ -82,3 +82,7 @@ def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: 
         f"log loss is {mine:.4f} against {theirs:.4f} on {where}; wanted at most {rules.max_log_loss_worsening} more"
     )
     return Gate(name, mine - theirs <= rules.max_log_loss_worsening, because)
+
+
+def _incomparable(name: str, because: str, other_question: bool) -> Gate:
+    return Gate(name, other_question, because + ("" if other_question else "; --other-question lets it pass"))

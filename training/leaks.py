@@ -128,9 +128,8 @@ def _of_changes(column: str, changes: Sequence[Changed], catalog: Catalog) -> Fi
 
 def _of_columns(checked: CheckedTables, study: Study, cutoffs: Sequence[date]) -> Iterable[Finding]:
     count, name = len(undated_columns(checked)), "columns that know the future"
-    asked = population(checked, study, tuple(dict.fromkeys((cutoffs[0], cutoffs[-1])))) if cutoffs else None
-    found = [*foreknowledge(checked, study, asked)]
-    if asked is None:
+    found = [*foreknowledge(checked, study, cutoffs)]
+    if not cutoffs:
         return [*found, _not_looked_at(name, count)]
     none = f"{count} columns without a date were asked who left at {cutoffs[0]} and {cutoffs[-1]}; none could tell."
     return found or [Finding(name, "train", "ok", "", "", none, "", 0, 0)]

@@ -116,11 +116,16 @@ def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_da
         raise Refusal(
             "HF303", f"{len(found)} matured cut-offs lie between {first} and {last};"
             f" fitting, calibrating and judging {settings.judged} of them needs at least"
-            f" {settings.judged + 2 * -(-horizon_days // settings.every_days)}.",
+            f" {cutoffs_needed(settings, horizon_days)}.",
             "Bring more history (or a later --until), or lower cutoffs.judged, cutoffs.every_days or"
             " cutoffs.min_history_days.",
         )  # fmt: skip
     return found
+
+
+def cutoffs_needed(settings: CutoffSettings, horizon_days: int) -> int:
+    """The fewest matured cut-offs that can be fitted, calibrated and judged, each after the labels of the one before."""
+    return settings.judged + 2 * -(-horizon_days // settings.every_days)
 
 
 def cutoff_grid(first: date, last: date, every_days: int) -> tuple[date, ...]:

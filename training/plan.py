@@ -13,7 +13,7 @@ from features.snapshot import day_date
 from features.sources import connect
 from training.folds import FOLDS
 from training.labels import is_matured, require_told
-from training.panel import Part, Split, judging_splits, matured_cutoffs, split_before
+from training.panel import Part, Split, cutoffs_needed, judging_splits, matured_cutoffs, split_before
 from training.study import Study
 
 _TRIED_ON = 2  # parts per search: one alone would be tuned to its own chance
@@ -107,14 +107,14 @@ def _in_time(
 
 def _over(days: int, cutoffs: tuple[date, ...], study: Study) -> Plan:
     """The plan of a further horizon, at those of the study's cut-offs at which its label is known."""
-    definition, judged, every = study.churn.meant, study.cutoffs.judged, study.cutoffs.every_days
+    definition, judged = study.churn.meant, study.cutoffs.judged
     label_days, known_until = definition.over(days).label_days, cutoffs[-1] + timedelta(days=definition.label_days)
     own = tuple(cutoff for cutoff in cutoffs if is_matured(cutoff, label_days, known_until))
     splits, final = judging_splits(own, judged, label_days), split_before(own, None, label_days)
     if final is None or len(splits) < judged:
         raise Refusal(
             "HF303", f"At {len(own)} of the {len(cutoffs)} matured cut-offs it is known who churned within {days} days;"
-            f" fitting, calibrating and judging {judged} of them needs at least {judged + 2 * -(-label_days // every)}.",
+            f" fitting, calibrating and judging {judged} of them needs at least {cutoffs_needed(study.cutoffs, label_days)}.",
             f"Leave {days} out of churn.further_horizons_days, bring more history (or a later --until), or lower"
             " cutoffs.judged, cutoffs.every_days or cutoffs.min_history_days.",
         )  # fmt: skip

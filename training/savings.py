@@ -35,6 +35,21 @@ class Costs:
             offered, np.where(gone, self.true_positive, self.false_positive), np.where(gone, self.false_negative, 0.0)
         )
 
+    def saved(self, offered: Mapping[str, npt.NDArray[np.bool_]], churned: Floats, weights: Floats) -> Floats:
+        """Shape (draws, rules): the share saved of the better of nobody and all (Bahnsen et al. 2015, equation 3).
+
+        Parameters
+        ----------
+        offered
+            By rule who gets an offer, shape (rows,).
+        weights
+            Shape (draws, rows).
+        """
+        everyone = np.ones(len(churned), bool)
+        least = np.minimum(weights @ self.of(~everyone, churned), weights @ self.of(everyone, churned))
+        spent = np.column_stack([self.of(who, churned) for who in offered.values()])
+        return np.asarray(1 - (weights @ spent) / least[:, None])
+
     def pays(self, probability: Floats) -> npt.NDArray[np.bool_]:
         """To whom an offer costs less than none, were the probabilities true (Bahnsen et al. 2015, equation 4)."""
         offer = probability * self.true_positive + (1 - probability) * self.false_positive
@@ -45,9 +60,9 @@ def savings(judged: Sequence[JudgedCutoff], checked: CheckedTables, seed: int) -
     """By model the share of cost saved by its offers over the better of offering to nobody and to all; None without
     costs, or where that one costs nothing.
 
-    Savings are 1 - cost / cost of that better one (Bahnsen et al. 2015, equation 3), with their 95 % interval, and
-    `targeted`, the share who get an offer: by rule, `least_expected_cost` and a threshold of `one_half`. Of customers
-    without all three costs nothing is told; `customers` counts the others.
+    Savings (`Costs.saved`) have their 95 % interval, and `targeted`, the share who get an offer: by rule,
+    `least_expected_cost` and a threshold of `one_half`. Of customers without all three costs nothing is told;
+    `customers` counts the others.
     """
     known = _costs(judged, checked)
     if known is None:
@@ -57,17 +72,12 @@ def savings(judged: Sequence[JudgedCutoff], checked: CheckedTables, seed: int) -
     ids = np.concatenate([j.customer_ids for j in judged])[rows]
     told: dict[str, Any] = {}
     everyone = np.ones(len(churned), bool)
-    simple = np.column_stack([costs.of(~everyone, churned), costs.of(everyone, churned)])
-    if simple.sum(axis=0).min() <= 0:  # a share of what costs nothing, or brings something, says nothing
-        return None
+    if min(costs.of(who, churned).sum() for who in (everyone, ~everyone)) <= 0:
+        return None  # a share of what costs nothing, or brings something, says nothing
     for model in judged[0].probability:
         p = np.concatenate([j.probability[model] for j in judged])[rows]
         offered = {"least_expected_cost": costs.pays(p), "one_half": p >= 0.5}
-        spent = np.column_stack([costs.of(who, churned) for who in offered.values()])
-        saved = np.concatenate([
-            1 - (weights @ spent) / (weights @ simple).min(axis=1, keepdims=True)
-            for [weights] in draws([ids], seed, FEWER)
-        ])  # fmt: skip
+        saved = np.concatenate([costs.saved(offered, churned, weights) for [weights] in draws([ids], seed, FEWER)])
         told[model] = {
             rule: {"saved": summary(saved[:, k]), "targeted": round(float(who.mean()), 6)}
             for k, (rule, who) in enumerate(offered.items())

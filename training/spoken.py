@@ -1,4 +1,8 @@
-"""What the judged models are called: ours, the rules of thumb and the regressions beside it."""
+"""What the judged models are called, ours, the rules of thumb and the regressions beside it; and how figures are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 SPOKEN = {
     "holdfast": "Holdfast", "recency_rule": "recency rule", "rfm_logistic": "RFM logistic",
@@ -15,3 +19,8 @@ VALUED_BY = {
     "boosted_spend": "boosted trees", "combined_spend": "mean of BG/NBD and trees",
 }  # fmt: skip
 """What customer value is expected by."""
+
+
+def with_interval(of: Mapping[str, float], form: str) -> str:
+    """`value [low, high]` of a figure with its interval, each in the given format."""
+    return f"{of['value']:{form}} [{of['low']:{form}}, {of['high']:{form}}]"

@@ -15,7 +15,7 @@ from features.refusal import Refusal
 from training.finding import Finding, refused
 from training.gaps import Gaps, came_back
 from training.labels import EVENT_TABLES, TOLD_BY, churn_labels, require_told
-from training.panel import Panel, build_panel, cutoff_grid, over_horizon
+from training.panel import Panel, build_panel, cutoff_grid, cutoffs_needed, over_horizon
 from training.plan import plan
 from training.population import CutoffCount, Population
 from training.study import Study
@@ -32,9 +32,12 @@ def history_needed(study: Study) -> int:
     needed = []
     for days in (definition.horizon_days, *study.churn.further_horizons_days):
         label_days = definition.over(days).label_days
-        count = cutoffs.judged + 2 * -(-label_days // cutoffs.every_days)
         unknown = max(0, -((definition.label_days - label_days) // cutoffs.every_days))  # of the last cut-offs
-        needed.append(cutoffs.min_history_days + (count - 1 + unknown) * cutoffs.every_days + definition.label_days)
+        needed.append(
+            cutoffs.min_history_days
+            + (cutoffs_needed(cutoffs, label_days) - 1 + unknown) * cutoffs.every_days
+            + definition.label_days
+        )
     return max(needed)
 
 

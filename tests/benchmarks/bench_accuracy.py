@@ -130,14 +130,13 @@ def savings(said: Said) -> dict[str, dict[str, float]]:
     rows = [place[customer] for customer in said.customer_ids]
     false_alarm, missed, won = (np.asarray(table[name], float)[rows] for name in ("C_FP", "C_FN", "C_TP"))
     costs, found = Costs(false_alarm, missed, won), {}
-    everyone = np.ones(len(rows), bool)
-    least = min(costs.of(~everyone, said.churned).sum(), costs.of(everyone, said.churned).sum())
+    once = np.ones((1, len(rows)))
     for name, p in said.probability.items():
-        offered = costs.pays(p)
+        offered = {"least_expected_cost": costs.pays(p), "threshold_one_half": p >= 0.5}
+        [saved] = costs.saved(offered, said.churned, once)
         found[name] = {
-            "least_expected_cost": float(1 - costs.of(offered, said.churned).sum() / least),
-            "threshold_one_half": float(1 - costs.of(p >= 0.5, said.churned).sum() / least),
-            "share_targeted": float(offered.mean()),
+            **dict(zip(offered, map(float, saved), strict=True)),
+            "share_targeted": float(offered["least_expected_cost"].mean()),
         }
     return found
 
