@@ -10,7 +10,7 @@ export BENTOML_DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
 
 .DEFAULT_GOAL := help
-.PHONY: messages help demo serve test quick soak lint format bench bench-accuracy bench-decisions bench-features bench-segments bench-serving bench-value browser engines screenshots lock clean
+.PHONY: messages help demo serve test quick soak lint format bench bench-accuracy bench-features bench-page bench-serving bench-value browser engines screenshots lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,13 +32,13 @@ serve: $(READY) ## Serve what `make demo` made, on port 3000
 	@$(PY) -m holdfast serve --shop demo-shop
 
 test: $(READY) browser engines ## Every test but the soaks
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 soak: $(READY) browser engines ## The long tests that `make test` leaves out: a million customers, a demo told twice
 	@$(PY) -m pytest -m soak
 
 quick: $(READY) ## The tests that start, train and serve nothing
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not soak"
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not soak"
 
 browser: $(READY) ## Chromium and axe-core for the tests of the web page; with `make test`
 	@bash tests/browser/install.sh

@@ -143,7 +143,7 @@ def outcome(
     )
 
 
-def wilson(churners: int, customers: int) -> tuple[float, float]:
+def wilson(churners: float, customers: float) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson 1927), which holds for few customers and for shares near 0 and 1 too."""
     share, z2 = churners / customers, _Z * _Z
     middle = (share + z2 / (2 * customers)) / (1 + z2 / customers)

@@ -39,6 +39,15 @@ TODAY = date(2025, 6, 1)
 """The day on which the tests take place; the example shop ends before it."""
 
 
+LONGEST = ("test_demo", "test_story", "test_readme", "test_notebooks", "test_other_shops", "test_service", "test_spark")
+"""The files that take minutes; begun last, each would keep one worker busy while the other has nothing to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, each as whole as it was collected."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _safe_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What reads the environment finds a store that is thrown away."""

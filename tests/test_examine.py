@@ -80,15 +80,12 @@ def test_the_judgment_is_one_json_object_that_tells_of_no_customer(trained: Trai
 
 
 def test_whoever_knows_who_leaves_gains_most_by_the_playbook(trained: Trained, playbook: Playbook) -> None:
-    """Probabilities of 0 and 1, just within what the playbook thinks can be helped, are worth more than ours."""
-    within = replace_value(playbook, lost_above=1.0)
+    """Probabilities of 0 and 1 are worth more than ours, although the playbook lets go of those who are sure to leave."""
     knowing = [
-        replace(
-            j, probability={"holdfast": np.where(j.churned > 0, 0.999, 0.0), "recency_rule": j.probability["holdfast"]}
-        )
+        replace(j, probability={"holdfast": j.churned, "recency_rule": j.probability["holdfast"]})
         for j in trained.judgment.judged
     ]
-    found = net_value(knowing, trained.bundle, within, seed=1)
+    found = net_value(knowing, trained.bundle, playbook, seed=1)
 
     assert found["holdfast_above"]["recency_rule"]["value"] > 0
     assert found["holdfast_above"]["nobody"]["value"] == found["rules"]["holdfast"]["per_customer"]["value"]
@@ -118,7 +115,7 @@ def test_an_action_that_costs_more_than_it_can_bring_is_taken_by_nobody(trained:
 def test_what_is_at_stake_is_what_the_score_says_is_lost(trained: Trained, playbook: Playbook) -> None:
     """To save everybody for nothing, were all to leave, brings what scores put on it, but for the rate it is valued at."""
     free = playbook.actions[0].model_copy(update={"cost": 0.0, "save_rate": (1.0, 1.0, 1.0), "tiers": TIERS})
-    saving = replace_value(playbook, safe_below=0.0, lost_above=1.0).model_copy(update={"actions": (free,)})
+    saving = playbook.model_copy(update={"actions": (free,)})
     last = trained.judgment.judged[-1]
     found = net_value([replace(last, churned=np.ones(len(last.churned)))], trained.bundle, saving, seed=1)["rules"][
         "holdfast"
@@ -127,10 +124,6 @@ def test_what_is_at_stake_is_what_the_score_says_is_lost(trained: Trained, playb
     lost = score(trained.bundle, rows).lost_if_gone * playbook.value.margin_share
 
     assert lost.mean() / 3 < found < lost.mean() * 3
-
-
-def replace_value(playbook: Playbook, **changes: float) -> Playbook:
-    return playbook.model_copy(update={"value": playbook.value.model_copy(update=changes)})
 
 
 def stability(trained: Trained, panel: Panel, refits: int, trees: int) -> dict | None:

@@ -19,9 +19,11 @@ def judgment(
     auc=0.8,
     error=0.02,
     asked="silence",
+    rate=0.2,
 ) -> dict:
     return {
         "bundle": bundle, "cutoffs": list(cutoffs), "against_champion": beside, "definition": {"kind": asked},
+        "churn_rate": rate,
         "models": {"holdfast": {"log_loss": {"value": log_loss}, "auc": {"value": auc}, "calibration_error": {"value": error}}},
         "paired": {"recency_rule": {"auc_difference": {"low": low}}},
     }  # fmt: skip
@@ -88,6 +90,19 @@ def test_judged_on_folds_of_other_days_the_judged_log_losses_are_compared() -> N
     )
     *_, gate = gates({**challenger, "in_time": False}, champion, Gates())
     assert "wait for labels to mature" in gate.because
+
+
+def test_on_folds_a_table_in_which_fewer_left_is_no_better_model() -> None:
+    """Telling everybody the churn rate has a log loss of 0.500 where 20 in 100 left, of 0.325 where 10 did."""
+    champion = {**judgment("churn/1", 0.4, rate=0.2), "in_time": False}  # 0.100 better than that
+    worse = {**judgment("churn/2", 0.3, rate=0.1), "in_time": False}  # 0.025 better
+    better = {**judgment("churn/2", 0.22, rate=0.1), "in_time": False}  # 0.105 better
+
+    assert [True, False] == passed(worse, champion)
+    assert [True, True] == passed(better, champion)
+    assert (
+        "beyond that of the churn rate alone is -0.1051 against -0.1004" in gates(better, champion, Gates())[-1].because
+    )
 
 
 def test_what_cannot_be_compared_is_not_promoted() -> None:

@@ -95,6 +95,9 @@ def test_the_way_up_and_back_again(unpublished: Registry, shop: Shop) -> None:
         told = connection.execute(sa.select(audit.c.did, audit.c.detail).order_by(audit.c.at)).all()
     assert ["promote", "promote", "roll back"] == [did for did, _ in told]
     assert {"bundle": "churn/1", "left": "churn/2"} == json.loads(told[-1].detail)
+    with pytest.raises(Refusal, match=r"HF408 churn/3 was never served from .*holdfast promote churn/3"):
+        go_back(store, shop, "churn/3")
+    assert "churn/2" == go_back(store, shop, "churn/2").bundle_id, "it has passed the gates once"
 
 
 @pytest.mark.slow

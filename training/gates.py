@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import log
 from typing import Any
 
 from training.spoken import SPOKEN
@@ -59,7 +60,7 @@ def _of_its_own(challenger: Mapping[str, Any], rules: Gates) -> Iterator[Gate]:
 
 def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: Gates, other_question: bool) -> Gate:
     """Log loss against the champion's: on cut-offs new to it, else as both were judged on the same ones, or on folds."""
-    name = f"no worse than {champion['bundle']}"
+    name, what = f"no worse than {champion['bundle']}", "log loss"
     theirs_asked, mine_asked = champion.get("definition"), challenger.get("definition")
     if theirs_asked and mine_asked and theirs_asked != mine_asked:  # a judgment of before did not tell
         because = f"{champion['bundle']} answers another churn definition: their log losses cannot be compared"
@@ -70,18 +71,28 @@ def _against(champion: Mapping[str, Any], challenger: Mapping[str, Any], rules: 
             because = f"{champion['bundle']} cannot be asked of these tables: {beside['not_told']}"
             return _incomparable(name, because, other_question)
         mine, theirs, where = beside["challenger_log_loss"], beside["log_loss"], ", ".join(beside["cutoffs"])
-    elif champion["cutoffs"] == challenger["cutoffs"]:
-        mine, theirs = (j["models"]["holdfast"]["log_loss"]["value"] for j in (challenger, champion))
-        where = "the cut-offs that both were judged on"
     elif not (champion.get("in_time", True) or challenger.get("in_time", True)):
-        mine, theirs = (j["models"]["holdfast"]["log_loss"]["value"] for j in (challenger, champion))
+        what = "log loss beyond that of the churn rate alone"  # which differs from table to table
+        mine, theirs = (_log_loss(j) - _of_rate_alone(j["churn_rate"]) for j in (challenger, champion))
         where = "customers that neither's judged models had seen"
+    elif champion["cutoffs"] == challenger["cutoffs"]:
+        mine, theirs = _log_loss(challenger), _log_loss(champion)
+        where = "the cut-offs that both were judged on"
     else:
         return Gate(name, False, "no cut-off is new to the champion or was judged for both; wait for labels to mature")
     because = (
-        f"log loss is {mine:.4f} against {theirs:.4f} on {where}; wanted at most {rules.max_log_loss_worsening} more"
+        f"{what} is {mine:.4f} against {theirs:.4f} on {where}; wanted at most {rules.max_log_loss_worsening} more"
     )
     return Gate(name, mine - theirs <= rules.max_log_loss_worsening, because)
+
+
+def _log_loss(judgment: Mapping[str, Any]) -> float:
+    return float(judgment["models"]["holdfast"]["log_loss"]["value"])
+
+
+def _of_rate_alone(rate: float) -> float:
+    """The log loss of telling everybody the churn rate: its entropy, in nats."""
+    return -sum(share * log(share) for share in (rate, 1 - rate) if share > 0)
 
 
 def _incomparable(name: str, because: str, other_question: bool) -> Gate:

@@ -138,8 +138,9 @@ def judge(
     }
     noise = round(calibration_error_noise([j.probability["holdfast"] for j in judged], fits[0].seed), 6)
     reliability = reliability_curve(
-        np.concatenate([j.churned for j in judged]), np.concatenate([j.probability["holdfast"] for j in judged])
-    )
+        np.concatenate([j.churned for j in judged]), np.concatenate([j.probability["holdfast"] for j in judged]),
+        np.concatenate([j.customer_ids for j in judged]),
+    )  # fmt: skip
     gains = {name: gains_curve([j.churned for j in judged], [j.probability[name] for j in judged]) for name in models}
     return Judgment(
         tuple(judged), models, paired, *grade(models, paired, noise, reliability), is_in_time=in_time,

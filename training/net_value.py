@@ -40,11 +40,11 @@ class _Menu:
 def net_value(judged: Sequence[JudgedCutoff], bundle: Bundle, playbook: Playbook, seed: int) -> dict[str, Any] | None:
     """By rule the net value per customer in the shop's currency that would have come; None where nothing tells worth.
 
-    A rule gives every customer the action of the highest expected net value for their tier, where that is above 0 and
-    the playbook thinks that it helps. What came of it: save rate x profit lost if gone of those who did leave, less the
-    cost of all who were contacted. Save rates are the playbook's assumption. Reasons, budget, caps, consent and control
-    groups are left aside, since rules without reasons are compared. What a customer's leaving would cost is valued at the
-    base rate of churn for every rule alike.
+    A rule gives every customer the action of the highest expected net value for their tier, where that is above 0. What
+    came of it: save rate x profit lost if gone of those who did leave, less the cost of all who were contacted. Save
+    rates are the playbook's assumption. Reasons, budget, caps, consent and control groups are left aside, since rules
+    without reasons are compared; so are the borders of whom to let go, or the surer of two models would bring less. What
+    a customer's leaving would cost is valued at the base rate of churn for every rule alike.
     """
     X = np.concatenate([j.X for j in judged])
     column = {name: X[:, j] for j, name in enumerate(bundle.catalog.names)}
@@ -60,7 +60,7 @@ def net_value(judged: Sequence[JudgedCutoff], bundle: Bundle, playbook: Playbook
         return None
     churned = np.concatenate([j.churned for j in judged])
     brought, told = {}, {}
-    for name, (probability, contacted) in _rules(judged, menu, playbook).items():
+    for name, (probability, contacted) in _rules(judged, menu).items():
         saves, cost, worth = menu.chosen(probability)
         brought[name] = contacted * (churned * saves - cost)
         told[name] = {
@@ -91,15 +91,12 @@ def _menu(playbook: Playbook, catalog: Catalog, at_stake: Floats, tiers: npt.NDA
     return _Menu(np.where(allowed, at_stake[:, None] * rates, np.nan), np.where(allowed, costs, np.nan))
 
 
-def _rules(
-    judged: Sequence[JudgedCutoff], menu: _Menu, playbook: Playbook
-) -> Mapping[str, tuple[Floats, npt.NDArray[np.bool_]]]:
+def _rules(judged: Sequence[JudgedCutoff], menu: _Menu) -> Mapping[str, tuple[Floats, npt.NDArray[np.bool_]]]:
     """By rule the probabilities that choose the action, and who is contacted."""
     found = {}
     for name in judged[0].probability:
         probability = np.concatenate([j.probability[name] for j in judged])
-        hopeful = (probability >= playbook.value.safe_below) & (probability <= playbook.value.lost_above)
-        found[name] = probability, hopeful & (menu.chosen(probability)[2] > 0)
+        found[name] = probability, menu.chosen(probability)[2] > 0
     ours = found["holdfast"][0]
     top = np.concatenate([_riskiest(j.probability["holdfast"]) for j in judged])
     return {**found, "top_tenth": (ours, top & (menu.chosen(ours)[1] > 0))}

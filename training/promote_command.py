@@ -55,7 +55,7 @@ def promote(
 
 @app.command()
 def rollback(
-    bundle: Annotated[str | None, typer.Argument(help="A registered one like churn/7; default: the one served before.", show_default=False)] = None,
+    bundle: Annotated[str | None, typer.Argument(help="A former champion like churn/7; default: the one served before.", show_default=False)] = None,
     shop: ShopFolder = Path(),
     without_mlflow: Annotated[bool, typer.Option("--without-mlflow", help="Move only what is served, while MLflow cannot be reached.")] = False,
     as_json: AsJson = False,

@@ -92,37 +92,33 @@ def go_back(store: Store, shop: Shop, bundle: str | None, without_mlflow: bool =
     Raises
     ------
     Refusal
-        HF401 where nothing is published; HF408 where there is no former champion, or not this one; HF403 where it
+        HF401 where nothing is published; HF408 where there is no former champion, or this is none; HF403 where it
         cannot be loaded; HF406 for another shop's; HF404, HF405 and HF407 as promotion does.
     """
     left = current_id(store.bundles)
     registry = Registry(store)
     with registry.alone():
         former = former_ids(store.bundles)
-        chosen = (
-            (registry.version(bundle).bundle_id if not without_mlflow else bundle)
-            if bundle
-            else next(iter(former), None)
-        )
+        version = None if without_mlflow or not bundle else registry.version(bundle)
+        chosen = version.bundle_id if version else bundle or next(iter(former), None)
         if chosen is None:
             raise Refusal(
                 "HF408", f"{left} is the only bundle that was served from {store.bundles}.",
-                "Name a registered one to go to: holdfast rollback churn/7",
+                "Name one that was champion elsewhere: holdfast rollback churn/7",
             )  # fmt: skip
-        folder = store.bundles / folder_name(chosen)
+        if chosen not in (left, *former) and not (version and version.was_champion):
+            raise Refusal(
+                "HF408", f"{chosen} was never served from {store.bundles}.",
+                f"Served before were: {', '.join(former) or 'none'}. Others go through the gates: holdfast promote {chosen}",
+            )  # fmt: skip
         if without_mlflow:
-            if chosen not in (left, *former):
-                raise Refusal(
-                    "HF408", f"{chosen} was never served from {store.bundles}.",
-                    f"Served before were: {', '.join(former) or 'none'}.",
-                )  # fmt: skip
+            folder = store.bundles / folder_name(chosen)
             require_own(shop, chosen, card_of(folder).get("shop"), store.bundles)
             require_loadable(folder, chosen)
             point_back(store.bundles, chosen)
         else:
-            version = registry.version(chosen)
-            judged = registry.judgment(version)
-            require_own(shop, version.bundle_id, judged["shop"], store.bundles)
+            version = version or registry.version(chosen)
+            require_own(shop, chosen, registry.judgment(version)["shop"], store.bundles)
             folder = registry.publish(version, back=True)
     return WentBack(left, chosen, folder, not without_mlflow, _noted(store, "roll back", bundle=chosen, left=left))
 

@@ -42,17 +42,19 @@ from training.card_page import card_page
 MODEL = "churn"
 CHAMPION, CHALLENGER = "champion", "challenger"
 CARD = "card.html"
+_WAS_CHAMPION = "was_champion"
 _WAITED_SECONDS = 120.0
 _DEAD_AFTER_MS = 3_600_000  # a run is logged within a minute: one still running after an hour is of a process that died
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered bundle."""
+    """A registered bundle; `was_champion` tells whether it is or has been published as champion."""
 
     bundle_id: str
     run_id: str
     aliases: tuple[str, ...]
+    was_champion: bool
 
     @property
     def number(self) -> str:
@@ -136,7 +138,8 @@ class Registry:
                 raise
             aliases = client.get_registered_model(MODEL).aliases
             mine = tuple(sorted(alias for alias, number in aliases.items() if str(number) == str(found.version)))
-            return Version(f"{MODEL}/{found.version}", found.run_id or found.tags["run_id"], mine)
+            run_id = found.run_id or found.tags["run_id"]
+            return Version(f"{MODEL}/{found.version}", run_id, mine, _WAS_CHAMPION in found.tags)
 
     def champion(self) -> Version | None:
         """The present champion, or None."""
@@ -190,6 +193,7 @@ class Registry:
         with self._reached() as client, self._fetched(version) as folder:
             target = place(folder, self.store.bundles, version.bundle_id)
             client.set_registered_model_alias(MODEL, CHAMPION, version.number)
+            client.set_model_version_tag(MODEL, version.number, _WAS_CHAMPION, "yes")
             (point_back if back else point)(self.store.bundles, version.bundle_id)
         return target
 
