@@ -8,6 +8,8 @@ UV_PIN := $(shell grep '^uv==' constraints.txt)
 READY := $(VENV)/.ready
 export BENTOML_DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
+# or every process compiles its libraries anew, which takes longer than most of what it does
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: messages help demo serve test quick soak lint format bench bench-accuracy bench-features bench-page bench-serving bench-value browser engines screenshots lock clean

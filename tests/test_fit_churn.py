@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import lightgbm as lgb
 import numpy as np
 import pytest
@@ -9,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalog import Catalog
+from features.checked import CheckedTables
 from models.churn import ChurnModel, sigmoid
-from training.fit_churn import Platt, fit_platt, fit_trees, fold_platt
-from training.study import FitSettings
+from training.fit_churn import Platt, fit_platt, fit_split, fit_trees, fold_platt
+from training.plan import plan
+from training.study import FitSettings, Study
 from training.train import Trained
 
 SMALL = FitSettings(trees=15, min_customers_in_leaf=10, learning_rate=0.2)
@@ -63,6 +67,21 @@ def test_same_data_and_seed_give_the_same_text(trained: Trained) -> None:
     texts = {fit_trees(catalog, panel.X, panel.churned, SMALL).model_to_string() for _ in range(2)}
 
     assert len(texts) == 1
+
+
+def test_what_is_known_on_one_judged_day_is_fitted_once_for_that_day_and_the_next(
+    trained: Trained, checked: CheckedTables, study: Study
+) -> None:
+    """And says what it would, were it fitted for each; other labels are another panel, which remembers nothing."""
+    catalog, (one, other) = trained.bundle.catalog, plan(checked, study).splits
+    assert one.known == other.fit
+    panel = replace(trained.panel)
+
+    said = [fit_split(panel, split, catalog, SMALL).log_odds(panel.X) for split in (one, other)]
+    assert 3 == len(panel.trees)
+    alone = [fit_split(replace(panel), split, catalog, SMALL).log_odds(panel.X) for split in (one, other)]
+    assert np.array_equal(said, alone)
+    assert not replace(panel, churned=~panel.churned).trees
 
 
 def test_longer_silence_never_lowers_the_risk(trained: Trained) -> None:

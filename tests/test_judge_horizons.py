@@ -157,7 +157,7 @@ def judged_beside(trained: Trained, planned: Plan, panels: Mapping[int, Panel], 
         rows = panel.at(cutoff)
         said, nothing = np.full(int(rows.sum()), main), np.zeros(int(rows.sum()))
         ids = panel.customer_ids[rows]
-        known.append(JudgedCutoff(cutoff, ids, nothing, nothing, panel.X[rows], {"holdfast": said}))
+        known.append(JudgedCutoff(cutoff, ids, panel.cutoff[rows], nothing, nothing, panel.X[rows], {"holdfast": said}))
     [found] = judge_horizons(trained.bundle.definition, panel, panels, planned, known, trained.bundle.catalog, QUICK)
     return found
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
-from flat_table import HONEST, LEFT, PEOPLE, learned
+from flat_table import HONEST, LEFT, PEOPLE, TODAY, learned
 
-from training.savings import Costs
+from features.check import check_tables
+from features.shop import Shop
+from features.snapshot import day_number
+from features.store import Store
+from training.judge import JudgedCutoff
+from training.savings import Costs, savings
 
 # an offer in vain costs 10, a loss 100, an offer in time 30
 TEN = Costs(np.full(4, 10.0), np.full(4, 100.0), np.full(4, 30.0))
@@ -52,3 +59,20 @@ def test_where_the_simple_ways_cost_nothing_no_share_is_told(tmp_path: Path) -> 
              "cost_true_positive": [-50.0] * PEOPLE}  # fmt: skip
 
     assert learned(tmp_path / "shop", HONEST, LEFT, costs=costs).judgment.further["savings"] is None
+
+
+def test_each_row_has_the_costs_of_its_own_day(tiny_shop: Callable[..., Shop], store: Store) -> None:
+    """A loss costs 100 on the first day and nothing on the second: only on the first an offer is worth its cost."""
+    people, days = [f"c{k}" for k in range(40)], ("2024-01-01", "2024-02-01")
+    checked = check_tables(
+        tiny_shop([{"customer_id": "c0", "timestamp": "2023-12-01", "amount": 1}], vectors=[
+            {"customer_id": c, "as_of": day, "churned": k % 2, "cost_false_positive": 10, "cost_true_positive": 30,
+             "cost_false_negative": 100 if day == days[0] else 0}
+            for k, c in enumerate(people) for day in days
+        ]), store, TODAY,
+    )  # fmt: skip
+    ids, churned = np.array(people * 2, object), np.array([k % 2 for k in range(40)] * 2, float)
+    day = np.repeat([day_number(date.fromisoformat(d)) for d in days], 40).astype(np.int32)
+    folds = JudgedCutoff(date(2024, 2, 1), ids, day, churned, churned, churned[:, None], {"holdfast": churned})
+
+    assert 0.25 == savings([folds], checked, seed=1)["models"]["holdfast"]["least_expected_cost"]["targeted"]

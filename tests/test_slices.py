@@ -25,7 +25,13 @@ def judged(*groups: tuple[str, int, int, int, float]) -> tuple[list[JudgedCutoff
     ids = np.array([f"c{k}" for k in range(count)], object)
     zeros = np.zeros(count)
     cutoff = JudgedCutoff(
-        date(2024, 1, 1), ids, np.array(churned), zeros, zeros[:, None], {"holdfast": np.array(probability)}
+        date(2024, 1, 1),
+        ids,
+        np.full(count, 19723),
+        np.array(churned),
+        zeros,
+        zeros[:, None],
+        {"holdfast": np.array(probability)},
     )
     order = tuple(dict.fromkeys(names))
     return [cutoff], Grouping("age", np.array(names), order, is_attribute=True, is_protected=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from sklearn.model_selection import KFold
 
 from features.catalog import Catalog
 from models.churn import ChurnModel, sigmoid
-from training.panel import Panel, Split
+from training.panel import Panel, Part, Split
 from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
@@ -116,14 +116,21 @@ def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSetting
     margins, churned = [], []
     for fit, calibrate in held:
         assert calibrate is not None
-        rows, later = panel.at(*fit), panel.at(calibrate)
-        trees = fit_trees(catalog, panel.X[rows], panel.churned[rows], settings)
-        margins.append(np.asarray(trees.predict(panel.X[later], raw_score=True), float))
+        later = panel.at(calibrate)
+        margins.append(np.asarray(_trees(panel, fit, catalog, settings).predict(panel.X[later], raw_score=True), float))
         churned.append(panel.churned[later])
     margin, truth = np.concatenate(margins), np.concatenate(churned)
-    known = panel.at(*split.known)
-    booster = fit_trees(catalog, panel.X[known], panel.churned[known], settings)
+    booster = _trees(panel, split.known, catalog, settings)
     return FittedTrees(booster, fit_platt(margin, truth, settings.seed), margin, truth)
+
+
+def _trees(panel: Panel, parts: Sequence[Part], catalog: Catalog, settings: FitSettings) -> lgb.Booster:
+    """Trees of some parts of a panel, fitted once: what is known on one judged day is what the next one calibrates by."""
+    key = (parts, settings.model_dump_json(), tuple((feature.name, feature.monotone) for feature in catalog.features))
+    if key not in panel.trees:
+        rows = panel.at(*parts)
+        panel.trees[key] = fit_trees(catalog, panel.X[rows], panel.churned[rows], settings).model_to_string()
+    return lgb.Booster(model_str=panel.trees[key])
 
 
 def churn_model(fitted: FittedTrees, catalog: Catalog, categories: Mapping[str, tuple[str, ...]]) -> ChurnModel:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from features.catalog import Catalog
 from features.checked import CheckedTables
+from features.snapshot import day_date
 from models.churn import sigmoid
 from models.cost_of_leaving import CostOfLeaving
 from models.habits import ValueColumn
@@ -63,7 +64,10 @@ def _probabilities(
     planned: Plan, panel: Panel, judged: Sequence[JudgedCutoff], window: Window, catalog: Catalog, study: Study
 ) -> dict[date, tuple[npt.NDArray[np.object_], Floats]]:
     """By cut-off the eligible customers and their probability of leaving, by a model trained strictly before it."""
-    found = {one.cutoff: (one.customer_ids, one.probability["holdfast"]) for one in judged}
+    found = {
+        day_date(day): (one.customer_ids[one.day == day], one.probability["holdfast"][one.day == day])
+        for one in judged for day in np.unique(one.day).tolist()
+    }  # fmt: skip
     wanted = {part for split in window.splits for part in (split.judge, split.calibrate) if isinstance(part, date)}
     for cutoff in sorted(wanted - found.keys()):
         split = split_before(planned.cutoffs, cutoff, study.churn.meant.label_days)

@@ -15,7 +15,6 @@ import pyarrow as pa
 from features.catalog import is_protected
 from features.checked import CheckedTables
 from features.refusal import Refusal, did_you_mean
-from features.snapshot import day_number
 from features.sources import connect
 from models.bundle import Bundle
 from models.habits import habits
@@ -129,7 +128,7 @@ def _attribute(checked: CheckedTables, name: str, judged: Sequence[JudgedCutoff]
     asked = pa.table({
         "row": np.arange(sum(len(j.customer_ids) for j in judged)),
         "customer_id": np.concatenate([j.customer_ids for j in judged]).astype(str),
-        "cutoff": np.concatenate([np.full(len(j.customer_ids), day_number(j.cutoff)) for j in judged]),
+        "cutoff": np.concatenate([j.day for j in judged]),
     })  # fmt: skip
     if of_customers:
         value, known = f"any_value(t.attribute_{name})", ""

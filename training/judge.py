@@ -33,12 +33,15 @@ class JudgedCutoff:
 
     Attributes
     ----------
+    day
+        The day that each row is of: folds that are judged as one cut-off may be of several.
     calibrated
         Our probabilities as they would be by each way of calibrating (training/calibrations.py).
     """
 
     cutoff: date
     customer_ids: npt.NDArray[np.object_]
+    day: npt.NDArray[np.int32]
     churned: Floats
     spend: Floats
     X: Floats
@@ -172,8 +175,9 @@ def _judge_split(
     for name, baseline in baselines.items():
         probability[name] = baseline(panel, split, catalog)
     return JudgedCutoff(
-        day_date(int(panel.cutoff[rows].max())), panel.customer_ids[rows], panel.churned[rows].astype(float), panel.spend[rows],
-        panel.X[rows], probability, calibrated(fitted.margin, fitted.churned, margin),
+        day_date(int(panel.cutoff[rows].max())), panel.customer_ids[rows], panel.cutoff[rows],
+        panel.churned[rows].astype(float), panel.spend[rows], panel.X[rows], probability,
+        calibrated(fitted.margin, fitted.churned, margin),
     )  # fmt: skip
 
 
@@ -181,8 +185,10 @@ def _as_one(folds: Sequence[JudgedCutoff]) -> JudgedCutoff:
     """Every row once, by the model that has not seen it."""
     return JudgedCutoff(
         max(fold.cutoff for fold in folds),
-        np.concatenate([fold.customer_ids for fold in folds]),
-        *(np.concatenate([getattr(fold, name) for fold in folds]) for name in ("churned", "spend", "X")),
+        *(
+            np.concatenate([getattr(fold, name) for fold in folds])
+            for name in ("customer_ids", "day", "churned", "spend", "X")
+        ),
         {name: np.concatenate([fold.probability[name] for fold in folds]) for name in folds[0].probability},
         {way: np.concatenate([fold.calibrated[way] for fold in folds]) for way in folds[0].calibrated},
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -53,6 +53,9 @@ class Panel:
     ----------
     fold
         From 1 to FOLDS. Rows of one customer and rows of equal values share a fold. All 0 where parts are cut-offs.
+    trees
+        Texts of the models that training/fit_churn.py has fitted on some parts: what one split knows, a later one holds
+        its calibration against.
     """
 
     vectors: pa.Table
@@ -62,6 +65,7 @@ class Panel:
     cutoff: npt.NDArray[np.int32]
     customer_ids: npt.NDArray[np.object_]
     fold: npt.NDArray[np.int32]
+    trees: dict[Hashable, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def at(self, *parts: Part) -> npt.NDArray[np.bool_]:
         """The rows of some cut-offs or folds, as a mask."""

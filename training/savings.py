@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from features.checked import CheckedTables
-from features.snapshot import day_number
 from features.sources import connect
 from training.bootstrap import FEWER, draws, summary
 from training.judge import JudgedCutoff
@@ -96,8 +95,8 @@ def _costs(judged: Sequence[JudgedCutoff], checked: CheckedTables) -> tuple[Cost
         of: Mapping[tuple[str, int | None], Sequence[float | None]] = {row[:2]: row[2:] for row in table.fetchall()}
     nothing = (None,) * len(COSTS)
     found = np.array([
-        of.get((customer, day_number(j.cutoff)), of.get((customer, None), nothing))
-        for j in judged for customer in j.customer_ids
+        of.get((customer, day), of.get((customer, None), nothing))
+        for j in judged for customer, day in zip(j.customer_ids, j.day.tolist(), strict=True)
     ], float)  # fmt: skip
     rows = np.flatnonzero(~np.isnan(found).any(axis=1))
     return (Costs(*found[rows].T), rows) if len(rows) else None
