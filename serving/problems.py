@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar, get_origin
@@ -150,7 +151,7 @@ def _sentence(error: Mapping[str, Any]) -> str:
             return f"{place[:100]} is not a known field"
         case "missing":
             return f"{place} is missing"
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    message = re.sub("^(Value error, |[A-Z][a-z]+ (?=should))", "", str(error["msg"]))  # Input, String, List
     return f"{place or 'the body'} {message.rstrip('.')}"
 
 

@@ -61,10 +61,10 @@ class Speech:
         return format_percent(share, pattern, locale=self.language)
 
     def money(self, amount: float, currency: str) -> str:
-        """Whole units from 100 on, two digits below."""
+        """Whole units from 100 on, two digits below; never a zero below 0."""
         if abs(amount) >= 99.995:
             return format_currency(round(amount), currency, "¤#,##0", locale=self.language, currency_digits=False)
-        return format_currency(amount, currency, locale=self.language)
+        return format_currency(round(amount, 2) + 0.0, currency, locale=self.language)  # -0.0 + 0.0 is 0.0
 
     def short_money(self, amount: float, currency: str) -> str:
         """For headlines: three digits and the order of magnitude."""

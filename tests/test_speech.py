@@ -78,7 +78,7 @@ def test_what_is_not_nothing_is_never_said_to_be_nothing(share: float, digits: i
 @pytest.mark.parametrize(
     ("amount", "currency", "said"),
     [(0, "EUR", "€0.00"), (18.2, "EUR", "€18.20"), (99.994, "EUR", "€99.99"), (99.996, "EUR", "€100"),
-     (1234.56, "USD", "$1,235"), (-3.5, "EUR", "-€3.50"), (-150.4, "EUR", "-€150"), (12.3, "JPY", "¥12")],
+     (1234.56, "USD", "$1,235"), (-3.5, "EUR", "-€3.50"), (-0.004, "EUR", "€0.00"), (-150.4, "EUR", "-€150"), (12.3, "JPY", "¥12")],
 )  # fmt: skip
 def test_money_is_told_in_whole_units_from_100_on(amount: float, currency: str, said: str) -> None:
     assert said == speech("en").money(amount, currency)
