@@ -328,6 +328,19 @@ def test_labels_without_a_day_beside_events_are_flagged(
     assert flagged == ("HF210" in [finding.code for finding in found.findings])
 
 
+@pytest.mark.parametrize(("as_of", "early"), [("2024-01-14", 0), ("2024-01-15", 4)])
+def test_labels_whose_horizon_goes_beyond_the_events_are_flagged(
+    tiny_shop: Callable[..., Shop], store: Store, as_of: str, early: int
+) -> None:
+    """The last event is of 10 February, so that all is known until the 11th: 28 days after 14 January."""
+    bought = [{"customer_id": c, "timestamp": f"2024-0{1 + k % 2}-10", "amount": 1} for k, c in enumerate("abcd")]
+    labels = [{"customer_id": c, "as_of": as_of, "churned": k % 2} for k, c in enumerate("abcd")]
+    shop, study = tiny_shop(bought, vectors=labels), Study.model_validate({"churn": {"definition": "given"}})
+    found = preflight(shop, study, check_tables(shop, store, date(2025, 6, 1)), date(2025, 6, 1))
+
+    assert early == sum(finding.measured for finding in found.findings if finding.name == "early labels")
+
+
 def test_rows_without_a_day_are_not_said_to_be_of_1970(of_vectors: Callable[[Terms], CheckedTables]) -> None:
     dated = {"customer_id": "a", "as_of": "2024-01-02", "calls": 1, "churned": 0}
 

@@ -12,6 +12,8 @@ import numpy as np
 from features.checked import CheckedTables
 from features.consent import opted_out
 from features.refusal import Refusal
+from features.snapshot import day_number
+from features.sources import connect
 from training.finding import Finding, refused
 from training.gaps import Gaps, came_back
 from training.labels import EVENT_TABLES, TOLD_BY, churn_labels, require_told
@@ -83,7 +85,7 @@ def study_findings(
         yield replace(refused("churn definition", "train", refusal, 0, 1), table=TOLD_BY[study.churn.definition][0])
         return
     yield from _history(checked, study)
-    yield from _undated_labels(checked, study)
+    yield from _given_labels(checked, study)
     if "transactions" in checked.columns or "interactions" in checked.columns:
         yield from _memory(checked, study)
     if found is not None:
@@ -131,15 +133,30 @@ def _history(checked: CheckedTables, study: Study) -> Iterator[Finding]:
         yield Finding("history", "train", "ok", "", "", f"{told}.", "", days, needed)
 
 
-def _undated_labels(checked: CheckedTables, study: Study) -> Iterator[Finding]:
-    """Labels without a day beside events that have one: what came after a customer left is taken for what came before."""
+def _given_labels(checked: CheckedTables, study: Study) -> Iterator[Finding]:
+    """Labels beside events: without a day they take what came after for what came before; too early they cannot be known."""
     beside = [table for table in EVENT_TABLES if table in checked.columns]
-    if study.churn.definition == "given" and beside and "as_of_day" not in checked.columns["vectors"]:
+    if study.churn.definition != "given" or not beside:
+        return
+    if "as_of_day" not in checked.columns["vectors"]:
         yield Finding(
             "undated labels", "train", "warning", "churned", "vectors",
             f"Labels have no day, and the events of {', '.join(beside)} are looked at up to {checked.known_until}: whoever"
             " left before is told by having none since.", "HF210", len(beside), 0,
             "Map the midnight that the label looks forward from as `as_of`.",
+        )  # fmt: skip
+        return
+    matured, horizon = checked.known_until - timedelta(days=study.churn.horizon_days), study.churn.horizon_days
+    with connect() as connection:
+        [(early,)] = connection.sql(
+            f"select count(*) from {checked.rows('vectors')} where churned is not null and as_of_day > {day_number(matured)}"
+        ).fetchall()
+    if early:
+        yield Finding(
+            "early labels", "train", "warning", "churned", "vectors",
+            f"{early:,} labels are of days after {matured}, whose {horizon} days are not over by {checked.known_until}, up to"
+            f" which the events of {', '.join(beside)} are complete: who still buys may yet leave.", "", early, 0,
+            "Bring later events, lower churn.horizon_days, or leave the label empty where it is not known yet.",
         )  # fmt: skip
 
 
