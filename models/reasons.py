@@ -169,9 +169,7 @@ class Explainer:
         return _spoken(stored, unit, self.language, self.currency)
 
 
-@lru_cache(
-    maxsize=1 << 16, typed=True
-)  # a shop's customers share most of what is said of them, and Babel takes its time
+@lru_cache(maxsize=1 << 16, typed=True)  # customers share most of what is said of them, and Babel takes its time
 def _spoken(value: float, unit: str, language: str, currency: str) -> str:
     if unit == "money":
         return format_currency(_or_nothing(value, get_currency_precision(currency)), currency, locale=language)
