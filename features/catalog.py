@@ -166,7 +166,13 @@ class Catalog:
         An image would share the weight of the column it stands on, in reasons and where one of the two is moved alone.
         """
         images = {f.name for f in self.features if f.image_of in self.names}
-        return replace(self, features=tuple(f for f in self.features if f.role != "protected" and f.name not in images))
+        features = tuple(f for f in self.features if f.role != "protected" and f.name not in images)
+        reductions, relations = dict(self.reductions), dict(self.relations)
+        if relations.pop("given", None):  # what is posted has no column that no feature reads
+            del reductions["given_rows"]
+            if given := [f.name for f in features if f.relation == "given"]:
+                reductions["given_rows"], relations["given"] = _given_rows(given)
+        return Catalog(features, reductions, relations)
 
     @property
     def known_by_contact(self) -> Catalog:
@@ -198,7 +204,7 @@ class Catalog:
         kept = {name: replace(f, usual="") if f.usual not in kept else f for name, f in kept.items()}
         reductions, relations = dict(self.reductions), dict(self.relations)
         if given:
-            reductions["given_rows"], relations["given"] = _given_rows(given)
+            reductions["given_rows"], relations["given"] = _given_rows([f"given_{name}" for name in given])
         return Catalog(tuple(kept.values()), reductions, relations).naming(kept)
 
     def with_drivers(self, drivers: Mapping[str, str]) -> Catalog:
@@ -347,12 +353,11 @@ def excluded_feature(exclude: Iterable[tuple[str, tuple[str | int, ...]]], catal
     )  # fmt: skip
 
 
-def _given_rows(given: Iterable[str]) -> tuple[str, str]:
-    """The reduction and the relation of the given columns: the latest row that was known at the cut-off.
+def _given_rows(names: Sequence[str]) -> tuple[str, str]:
+    """The reduction and the relation of some given columns: the latest row that was known at the cut-off.
 
     Rows of one customer and one day are one, with the largest value of each column, so that their order tells nothing.
     """
-    names = [f"given_{name}" for name in given]
     largest = ", ".join(f"max({name}) as {name}" for name in names)
     reduction = f"""
         select customer_id, known_day, {", ".join(names)},

@@ -105,6 +105,7 @@ def vectors_shop(folder: Path, customers: int = 1200, seed: int = 3) -> Path:
         plan = str(random.choice(["flat", "basic", "family"]))
         chance = 1 / (1 + np.exp(1.2 + 0.05 * tenure - 0.9 * calls - (plan == "basic")))
         rows.append({"customer_id": f"c{k:04}", "tenure_months": tenure, "service_calls": calls, "plan": plan,
+                     "gender": "fm"[k % 2],
                      "monthly_fee": float(random.choice([200, 400, 800])), "churned": int(random.random() < chance)})  # fmt: skip
     write_csv(folder / "vectors.csv", rows)
     (folder / "shop.toml").write_text(
@@ -122,6 +123,7 @@ churned = "churned"
 tenure_months = "tenure_months"
 service_calls = "service_calls"
 plan = "plan"
+gender = "gender"
 monthly_fee = "monthly_fee"
 [tables.vectors.drivers]
 tenure_months = "tenure"
