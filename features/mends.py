@@ -40,7 +40,8 @@ def mend_of(
     if fault.reason not in asked:
         return fault
     told = [one.as_setting(expression) for expression in asked[fault.reason](connection, values, one)]
-    return replace(fault, mend=f"Convert in shop.toml: {' or '.join(told)}") if told else fault
+    which = ", by the word that means true" if asked[fault.reason] is _flags and len(told) > 1 else ""
+    return replace(fault, mend=f"Convert in shop.toml{which}: {' or '.join(told)}") if told else fault
 
 
 def _all(connection: duckdb.DuckDBPyConnection, values: str, good: str) -> bool:
@@ -115,5 +116,5 @@ def _moments(connection: duckdb.DuckDBPyConnection, values: str, one: MappedColu
 def _flags(connection: duckdb.DuckDBPyConnection, values: str, one: MappedColumn) -> Iterator[str]:
     words = connection.execute(f"select distinct trim(x) as word from {values} order by word limit 6").fetchall()
     if len(words) <= 5:
-        listed = ", ".join("'" + word.replace("'", "''") + "'" for (word,) in words)
-        yield f"{one.theirs} in ({listed})"
+        for (word,) in words:  # whoever reads this knows which of them means yes
+            yield f"{one.theirs} in ('{word.replace(chr(39), chr(39) * 2)}')"

@@ -234,6 +234,7 @@ MOMENTS = (
 
 FLAGS_AND_REPEATS = (
     Case("truth in words of another language", odd("c9,2024-01-09,2,ja", "back"), columns=RETURNS, used=8, bad=[(9, "is_return", "expected true or false")], warns="is_return = \"\\\"back\\\" in ('ja')\""),
+    Case("truth in one of two words", text(lines(*(f"{good},{'ja' if k % 2 else 'nein'}" for k, good in enumerate(GOOD)), header=HEADER + ",back")), columns=RETURNS, code="HF204", says="Convert in shop.toml, by the word that means true: is_return = \"\\\"back\\\" in ('ja')\" or is_return = \"\\\"back\\\" in ('nein')\""),
     Case("truth in many ways", text(lines(*(f"c{n},2024-01-0{n},1,{word}" for n, word in enumerate(("YES", "f", "1.0", "no", "T"), 1)), header=HEADER + ",back")), columns=RETURNS, used=5, last={"is_return": 1}),
     Case("an order twice", text(lines(*(f"{row},o{n}" for n, row in enumerate(GOOD)), GOOD[3] + ",o3", header=HEADER + ",bill")), columns={"order_id": "bill"}, used=8, bad=[(9, "customer_id", "repeats an earlier row")]),
     Case("an order of two lines", text(lines("a,2024-01-01,1,o1", "a,2024-01-01,2,o1", header=HEADER + ",bill")), columns={"order_id": "bill"}, used=2, last={"order_id": "o1", "amount": 2.0}),
