@@ -215,6 +215,36 @@ def test_the_page_is_for_all_people_in_every_look(
             assert overflow(page) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"judge": {"slices": ["shoe_size"]}}, "judge.slices names 'shoe_size'"),
+        ({"value": {"column": "monthly_charges"}}, "value.column 'monthly_charges'"),
+        ({"value": {"column": "usual_spend_per_28d"}}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_a_study_names_and_the_shop_has_not_is_foretold(
+    example_folder: Path, checked: CheckedTables, study: Study, asked: dict[str, Any], told: str
+) -> None:
+    wanted = Study.model_validate({**study.model_dump(exclude_unset=True), **asked})
+    errors = [f for f in preflight(read_shop(example_folder), wanted, checked, TODAY).findings if f.state == "error"]
+
+    assert bool(told) == bool(errors)
+    assert all(told in error.details and error.code == "HF104" for error in errors)
+
+
+def test_a_slip_in_the_playbook_is_told_before_anybody_scores(
+    example_folder: Path, checked: CheckedTables, study: Study, tmp_path: Path
+) -> None:
+    shop = read_shop(example_folder).model_copy(update={"folder": tmp_path})
+    (tmp_path / "playbook.toml").write_text("[value]\nmargin_sharee = 1\n")
+    [found] = [finding for finding in preflight(shop, study, checked, TODAY).findings if finding.name == "playbook"]
+
+    assert ("warning", "score") == (found.state, found.step)
+    assert "margin_share" in found.details + found.mend
+
+
 @pytest.mark.slow
 def test_a_plain_check_waits_for_no_heavy_library() -> None:
     program = "import sys, training.check_command; print([m for m in sys.argv[1:] if m in sys.modules])"

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalog import Catalog
-from features.refusal import Refusal, did_you_mean
 from models.bundle import References
 from models.churn import ChurnModel
 from models.habits import USUAL, ValueColumn, habits
@@ -16,29 +15,8 @@ from training.study import Study
 
 Floats = npt.NDArray[np.float64]
 _ROWS_FOR_DIRECTION = 2000
-_PRICE = "contract_price_per_30d"
 _QUINTILES = (0.2, 0.4, 0.6, 0.8)
 _PYRAMID = (0.80, 0.95, 0.99)  # small, then ordinary, key and key_top begin
-
-
-def value_column(catalog: Catalog, study: Study) -> ValueColumn:
-    """The column that tells what a customer brings: the one that the study names, else spend, else the contracts' price.
-
-    Raises
-    ------
-    Refusal
-        HF104 where the study names none of the catalog's numeric columns.
-    """
-    numbers = [f.name for f in catalog.features if f.unit != "category"]
-    if study.value.column:
-        if study.value.column not in numbers:
-            raise Refusal(
-                "HF104", f"value.column {study.value.column!r} is no numeric column of this shop's vectors.",
-                did_you_mean(study.value.column, numbers),
-            )  # fmt: skip
-        return ValueColumn(study.value.column, study.value.column_days)
-    known = (ValueColumn(), ValueColumn(_PRICE, 30))
-    return next((column for column in known if column.name in numbers), ValueColumn(""))
 
 
 def fit_relationship(last: JudgedCutoff, names: tuple[str, ...], value: ValueColumn, study: Study) -> Relationship:

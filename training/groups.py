@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from features.catalog import is_protected
 from features.checked import CheckedTables
-from features.refusal import Refusal, did_you_mean
 from features.sources import connect
 from models.bundle import Bundle
 from models.habits import habits
 from training.judge import JudgedCutoff
+from training.named import require_attributes
 
 Floats = npt.NDArray[np.float64]
 FEWEST_CUSTOMERS = 30
@@ -84,17 +84,6 @@ def groupings(
         found.append(_grouping(name, group, ids, order, is_attribute=True, is_protected=is_protected(name),
                                in_model=bool(column & set(names))))  # fmt: skip
     return found
-
-
-def require_attributes(checked: CheckedTables, names: Sequence[str]) -> None:
-    """Refuse (HF104) a slice that is no attribute of customers and no column of vectors."""
-    known = {**checked.attributes, **checked.given}
-    for name in names:
-        if name not in known:
-            raise Refusal(
-                "HF104", f"study.toml: judge.slices names {name!r}, which is no attribute of customers and no column of"
-                " vectors in shop.toml.", did_you_mean(name, known),
-            )  # fmt: skip
 
 
 def _grouping(

@@ -19,6 +19,7 @@ from features.snapshot import day_number
 from features.sources import connect
 from training.finding import Finding, State, counted, ordered
 from training.gaps import Gaps, usual_gaps
+from training.named import named_findings
 from training.population import CutoffCount, population
 from training.study import Study
 from training.study_findings import study_findings, usable_cutoffs
@@ -86,7 +87,10 @@ def preflight(shop: Shop, study: Study, checked: CheckedTables, today: date) -> 
     cutoffs = usable_cutoffs(checked, study)
     found = population(checked, study, cutoffs) if cutoffs else None
     gaps = usual_gaps(checked) if buys else Gaps(np.empty(0))
-    findings = [*table_findings(shop, checked), *study_findings(checked, study, found, gaps, today)]
+    findings = [
+        *table_findings(shop, checked), *study_findings(checked, study, found, gaps, today),
+        *named_findings(shop, checked, study),
+    ]  # fmt: skip
     return Preflight(
         shop.name, today, checked, study, ordered(findings), found.counts() if found else (), gaps, _weeks(checked)
     )

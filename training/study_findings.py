@@ -265,7 +265,7 @@ def _few(study: Study, counts: tuple[CutoffCount, ...]) -> Iterator[Finding]:
             f"With {churned:,} who churned and {stayed:,} who stayed at a cut-off, {'; '.join(losses)}.", "",
             round(width, 4), 0.03, "" if sure else "More customers or more history; until then, act on clear differences only.",
         )  # fmt: skip
-    if last.eligible < SMALL:
+    if study.minimums.customers <= last.eligible < SMALL:
         yield Finding(
             "size", "train", "recommendation", "", "",
             f"{last.eligible:,} customers are eligible: it works, with wide intervals.", "", last.eligible, SMALL,

@@ -36,13 +36,13 @@ from training.fit_interval import fit_interval
 from training.fit_lifetime import fit_lifetime
 from training.fit_next_purchase import fit_next_purchase, judge_next_purchase, rhythms
 from training.fit_segments import fit_segments
-from training.fit_value import fit_references, fit_relationship, value_column
+from training.fit_value import fit_references, fit_relationship
 from training.fit_vector_references import fit_vector_references
 from training.foreknowledge import refuse_foreknowledge
-from training.groups import require_attributes
 from training.judge import Judgment, judge
 from training.judge_horizons import judge_horizons
 from training.labels import churn_labels
+from training.named import require_attributes, value_column
 from training.panel import Panel, build_panel, require_both_kinds
 from training.plan import Plan, plan
 from training.population import eligible_rows
