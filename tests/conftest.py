@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from chromium import browser  # noqa: F401 - a fixture
 from demo_shop import demo_shop  # noqa: F401 - a fixture
+from hypothesis import settings
 from parity import complete_journey_question, example_question, motley_question  # noqa: F401 - fixtures
 from running_service import ServedShop, build_bento, running, scored_shop
 from servers import postgres_url, spark  # noqa: F401 - fixtures
@@ -26,6 +27,8 @@ from models.ledger import Ledger
 from training.study import Study
 from training.train import Trained, fit_bundle
 
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("unhurried")
 pytest.register_assert_rewrite("by_hand", "running_notebook")  # their assertions explain themselves as a test's do
 
 # Before any test imports BentoML or MLflow: no telemetry, and never the machine's own store.

@@ -23,7 +23,7 @@ from models.runs import Entry, ScoreRun, latest_run, write_run
 
 NEW_SHOPS = (f"shop-{k}" for k in count())
 """Shops of which the ledger holds nothing yet."""
-lawful = settings(max_examples=50, deadline=None)
+lawful = settings(max_examples=50)
 
 
 @pytest.fixture(scope="module")

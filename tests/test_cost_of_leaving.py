@@ -61,7 +61,7 @@ def test_customers_of_whom_nothing_was_expected_tell_nothing() -> None:
     assert fit_cost_of_leaving(left * 0.5, left, np.zeros(200), np.ones(200)) == CostOfLeaving()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), rows=st.integers(60, 600), noise=st.floats(0, 2))
 def test_leaving_never_costs_less_the_likelier_it_is_and_never_less_than_nothing(
     seed: int, rows: int, noise: float

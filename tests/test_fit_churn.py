@@ -31,7 +31,7 @@ def booster() -> lgb.Booster:
 
 
 @given(slope=st.floats(0.05, 5), intercept=st.floats(-3, 3))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_folded_text_is_the_calibrated_model(booster: lgb.Booster, slope: float, intercept: float) -> None:
     """Its log-odds are slope x margin + intercept, and its contributions still add up to them."""
     X = np.random.default_rng(1).normal(size=(50, 4))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from by_hand import TinyShop
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from year_of_sales import FIRST, SMALL, TODAY, looked_at, sales, the
 
@@ -55,7 +55,6 @@ def ends(parts: tuple[Part, ...], label_days: int) -> list[date]:
     return [part + timedelta(days=label_days) for part in parts if isinstance(part, date)]
 
 
-@settings(deadline=None)
 @given(studies, st.integers(200, 1000), st.none() | st.integers(100, 1000))
 def test_over_every_horizon_all_that_is_learned_from_was_known_before_what_it_judges(
     study: Study, days: int, last: int | None

@@ -19,7 +19,7 @@ from models.spend import BoostedSpend, SpendModel, UsualSpend, ValueRows
 from training.train import Trained
 
 CONTRACT = ContractSpend(30, 1.0, (365.0,), ((0.01, 0.1), (0.005, 0.05)), 0.5, 0.5)
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 PROCESS = PurchaseProcess(28, 1.4, 9.5, 0.4, 20.0, 0.6, 3.9, 180.0)
 
 

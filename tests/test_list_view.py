@@ -11,7 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pages_by_hand import House, answer, entry, house, run_of, shown
 from starlette.datastructures import QueryParams
@@ -41,8 +41,6 @@ from serving.list_view import (
 from serving.messages import ChurnListQuery
 from serving.speech import speech
 from serving.telling import Teller
-
-unhurried = settings(deadline=None)
 
 
 def query(asked: str = "") -> PageQuery:
@@ -78,13 +76,11 @@ queries = st.builds(
 )  # fmt: skip
 
 
-@unhurried
 @given(queries)
 def test_an_address_says_all_that_was_asked(asked: PageQuery) -> None:
     assert asked == query(urlsplit(asked.address()).query)
 
 
-@unhurried
 @given(queries, text.filter(bool), st.sampled_from(["csv", "xlsx", "json"]))
 def test_a_change_of_page_or_format_changes_nothing_else(asked: PageQuery, token: str, kind: str) -> None:
     later = query(urlsplit(asked.address(after=token, format=kind)).query)
@@ -136,7 +132,6 @@ def test_nonsense_is_told(asked: str) -> None:
         query(asked)
 
 
-@unhurried
 @given(st.text("abcdefghijklmnopqrstuvwxyz_=&%+0123456789", max_size=100))
 def test_whatever_an_address_holds_is_a_question_or_told(asked: str) -> None:
     try:
@@ -161,7 +156,6 @@ def route(path: str) -> Any:
     return customer_at(inner["path_params"]["customer_id"])
 
 
-@unhurried
 @given(st.text(st.characters(codec="utf-8"), max_size=256) | st.text("~./\\\n\r a%", max_size=6))
 @example("a/b/../c//d")
 @example("50%41 ?x=1#y&z+é客")

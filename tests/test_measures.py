@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
+from training.bootstrap import measured, over_parts
 from training.measures import (
+    DISTANCES,
     MEASURES,
     auc,
     average_precision,
@@ -73,6 +75,20 @@ def test_many_draws_are_measured_at_once() -> None:
         assert one_by_one == pytest.approx(measure(churned, probability, draws))
 
 
+def test_every_measure_lies_within_its_interval() -> None:
+    """Also the calibration error of probabilities that came true to the last customer: any draw has a larger one."""
+    probability = np.repeat(np.linspace(0.05, 0.95, 10), 100)
+    churned, ids = (np.tile(np.arange(100), 10) < 100 * probability - 0.5).astype(float), np.arange(1000)
+    found = measured([churned], {"true": [probability]}, [ids], MEASURES, seed=1, count=200)["true"]
+
+    for name, values in found.items():
+        told = over_parts(values, name in DISTANCES)
+        assert told["low"] <= told["value"] <= told["high"]
+        assert told["low"] < told["high"]
+    told = over_parts(found["calibration_error"])
+    assert 0 == told["value"] < told["low"], "without the bias taken off"
+
+
 def test_lift_of_a_perfect_order_is_one_over_the_churn_rate_or_ten() -> None:
     churned = np.array([1.0] * 5 + [0.0] * 95)
 
@@ -99,7 +115,7 @@ def logit(probability: np.ndarray) -> np.ndarray:
 
 
 @given(slope=st.floats(0.3, 3), shift=st.floats(-2, 2))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_slope_is_by_how_much_the_log_odds_were_overdone(slope: float, shift: float) -> None:
     """Whoever says slope times too much has a slope of 1 / slope; the one who is shifted, an intercept of the shift."""
     rng = np.random.default_rng(1)

@@ -317,7 +317,7 @@ def test_what_was_killed_half_way_is_compared_anew_and_leaves_no_label(
 days = st.integers(0, 60).map(lambda k: CUTOFF + timedelta(days=k))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(days, st.integers(1, 40)), max_size=6, unique_by=lambda run: run[0]), st.lists(days, max_size=6)
 )

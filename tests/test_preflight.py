@@ -82,7 +82,7 @@ def test_an_error_is_what_training_refuses_and_in_the_same_words(
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.builds(
         lambda horizon, further, every, judged, history, customers, churners: {

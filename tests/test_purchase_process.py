@@ -60,7 +60,7 @@ def test_bg_nbd_forecasts_the_following_39_weeks_of_cdnow_as_measured_elsewhere(
     assert told.sum() / known["later"].sum() == pytest.approx(0.879, abs=1e-3)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     repeats=st.integers(0, 60), share=st.floats(0, 1), observed=st.floats(1, 60), ends=st.floats(0.5, 52),
     a=st.floats(0.02, 5), b=st.floats(0.5, 50),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pages_by_hand import answer
 
@@ -17,7 +17,6 @@ QUIET, PRICE, HABIT, OFFERS = (
     for driver, push in (("going_quiet", 0.8), ("price", 0.4), ("buying_habit", -0.2), ("offers", 0.3))
 )
 GONE = answer("gone", None)
-unhurried = settings(deadline=None)
 
 
 def summary(*answers: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +96,6 @@ answers = st.lists(
 )  # fmt: skip
 
 
-@unhurried
 @given(answers)
 def test_every_tally_is_what_one_counts_by_hand(everyone: list[dict[str, Any]]) -> None:
     found, eligible = summary(*everyone), [one for one in everyone if one["eligible"]]
@@ -119,7 +117,6 @@ def test_every_tally_is_what_one_counts_by_hand(everyone: list[dict[str, Any]]) 
             assert pytest.approx(sum(one["decision"]["cost"] for one in who), abs=1e-4) == tally["cost"]
 
 
-@unhurried
 @given(answers)
 def test_groups_that_exclude_each_other_add_up_to_all(everyone: list[dict[str, Any]]) -> None:
     found = summary(*everyone)
@@ -130,7 +127,6 @@ def test_groups_that_exclude_each_other_add_up_to_all(everyone: list[dict[str, A
             assert pytest.approx(of_all, abs=1e-3) == added, (facet, figure)
 
 
-@unhurried
 @given(answers)
 def test_a_summary_is_plain_data(everyone: list[dict[str, Any]]) -> None:
     found = summary(*everyone)

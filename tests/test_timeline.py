@@ -97,7 +97,7 @@ def test_what_came_only_after_the_cut_off_is_unknown(tmp_path: Path) -> None:
 days = st.integers(DAY - 500, DAY + 100)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(days, st.none() | days), max_size=20))
 def test_whatever_comes_after_the_cut_off_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, happened: list[tuple[int, int | None]]

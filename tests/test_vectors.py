@@ -120,9 +120,7 @@ def _together(*all_rows: Rows) -> dict[str, list[Mapping[str, Any]]]:
 
 
 # a pass costs 0.3 s whatever it holds: few examples, each of many customers and events
-law = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+law = settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @law

@@ -9,7 +9,7 @@ from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
 
 import httpx
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pages_by_hand import LOGIN, NOW, PASSWORD, Browser, House, entry, house
 from starlette.requests import Request
@@ -29,7 +29,6 @@ DOSSIER = {
     "offers": [{"day": 19804, "action": EVIL, "arm": EVIL, "responded_day": None}],
     "considered": [{"action": EVIL, "verdict": EVIL}],
 }  # fmt: skip
-unhurried = settings(deadline=None)
 REASON = {"driver": EVIL, "push": 0.5, "lever": True, "features": [], "sentence": EVIL}
 
 
@@ -70,7 +69,6 @@ def test_addresses_of_this_site_are_gone_to(address: str) -> None:
     assert address == inside(address)
 
 
-@unhurried
 @given(st.text(max_size=40) | st.text("/\\:@.?#%[]evil \t\r\n\0", max_size=20))
 @example("//[")
 def test_wherever_a_browser_is_sent_it_stays(address: str) -> None:
@@ -83,7 +81,6 @@ def test_wherever_a_browser_is_sent_it_stays(address: str) -> None:
     assert "shop" == urlsplit(urljoin("http://shop/customers/a", found)).netloc
 
 
-@unhurried
 @given(
     st.text(st.characters(codec="utf-8"), max_size=30).map(lambda text: f"/customers/{text}"),
     st.binary(max_size=30).map(lambda query: query.replace(b"#", b"")),

@@ -58,7 +58,7 @@ def levers(found: WhatIf) -> dict[str, Lever]:
 
 
 customers = st.integers(0, SOME - 1)
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 
 def test_the_vector_of_a_dossier_gives_the_stored_probability(ask: Ask, scores: Scores) -> None:

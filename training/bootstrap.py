@@ -57,13 +57,23 @@ def measured(
     return {model: {name: np.concatenate(b, axis=1) for name, b in of.items()} for model, of in blocks.items()}
 
 
-def over_parts(values: Floats) -> dict[str, Any]:
+def over_parts(values: Floats, is_distance: bool = False) -> dict[str, Any]:
     """The `summary` of the mean over parts, of values of shape (parts, 1 + draws), and each part's own under `by_cutoff`."""
-    return {**summary(values.mean(axis=0)), "by_cutoff": [round(float(v), 6) for v in values[:, 0]]}
+    by_part = [round(float(value), 6) for value in values[:, 0]]
+    return {**summary(values.mean(axis=0), is_distance), "by_cutoff": by_part}
 
 
-def summary(values: Floats) -> dict[str, float]:
-    """A measure of all and its 95 % interval, of values of shape (1 + draws,); draws where it is not defined are left out."""
+def summary(values: Floats, is_distance: bool = False) -> dict[str, float]:
+    """A measure of all and its 95 % interval, of values of shape (1 + draws,); draws where it is not defined are left out.
+
+    Parameters
+    ----------
+    is_distance
+        Whether chance only adds to it: then the draws are moved by the bias that they show (Efron and Tibshirani 1993,
+        equation 10.2), or the interval would lie above the measure.
+    """
     drawn = values[1:][np.isfinite(values[1:])]
+    if is_distance and len(drawn):
+        drawn = np.maximum(drawn - (drawn.mean() - values[0]), 0)
     low, high = np.quantile(drawn, _LEVELS) if len(drawn) else (np.nan, np.nan)
     return {"value": round(float(values[0]), 6), "low": round(float(low), 6), "high": round(float(high), 6)}

@@ -19,7 +19,7 @@ from training.calibrations import calibrated
 from training.curves import gains_curve, reliability_curve
 from training.fit_churn import fit_split
 from training.grade import grade
-from training.measures import MEASURES, calibration_error_noise, further_measures
+from training.measures import DISTANCES, MEASURES, calibration_error_noise, further_measures
 from training.panel import Panel, Split
 from training.study import FitSettings, ProfitSettings
 
@@ -129,7 +129,7 @@ def judge(
     means = _measured(judged, MEASURES, fits[0].seed, DRAWS)
     fewer = _measured(judged, further_measures(profit), fits[0].seed, FEWER)
     models = {
-        name: {measure: over_parts(values) for measure, values in {**of_model, **fewer[name]}.items()}
+        name: {m: over_parts(values, m in DISTANCES) for m, values in {**of_model, **fewer[name]}.items()}
         for name, of_model in means.items()
     }
     paired = {

@@ -22,7 +22,7 @@ from models.horizons import in_order
 from training.bootstrap import DRAWS, FEWER, Measure, measured, over_parts
 from training.fit_churn import fit_split
 from training.judge import JudgedCutoff
-from training.measures import MEASURES, calibration_error_noise, calibration_slope
+from training.measures import DISTANCES, MEASURES, calibration_error_noise, calibration_slope
 from training.panel import Panel, split_before
 from training.plan import Plan
 from training.study import FitSettings
@@ -89,6 +89,6 @@ def _measured(panel: Panel, cutoffs: Sequence[date], told: Sequence[Floats], see
         "cutoffs": [str(cutoff) for cutoff in cutoffs],
         "customers": len(churned[-1]),
         "churn_rate": round(float(churned[-1].mean()), 4),
-        "measures": {name: over_parts(of_measure) for name, of_measure in values.items()},
+        "measures": {name: over_parts(of_measure, name in DISTANCES) for name, of_measure in values.items()},
         "calibration_error_noise": round(calibration_error_noise(told, seed), 6),
     }

@@ -180,6 +180,9 @@ MEASURES: Mapping[str, Measure] = MappingProxyType({
 })  # fmt: skip
 """What is measured on every draw of the bootstrap."""
 
+DISTANCES = frozenset({"calibration_error"})
+"""Those that chance adds to: drawn anew they lie above what they are of all."""
+
 
 def further_measures(profit: ProfitSettings) -> dict[str, Measure]:
     """What is measured on fewer draws: calibration as a line, gains, profit."""

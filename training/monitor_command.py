@@ -43,7 +43,7 @@ def monitor(
     """Watch score runs for drift, estimate how well they do, and compare matured ones with what became of them.
 
     Every run is watched that was not yet, and the newest one always. Exit codes: 0 nothing to look at, 4 watch, 5 alarm,
-    of the newest run (or the one that is named), by the thresholds of [monitor] in study.toml.
+    of the newest run (or the one that is named), by the thresholds that study.toml sets under `monitor`.
 
     Example: holdfast monitor --shop demo-shop --report monitor.html
     """
@@ -135,7 +135,7 @@ def _show(found: MonitorReport) -> None:
         show_compared([one.as_dict() for one in found.compared])
         _show_net_values(found.compared)
     else:
-        say("Nothing to compare: no other score run has matured by the end of what is known.")
+        say("Nothing new to compare: no further score run has matured by the end of what is known.")
     for concern in found.concerns:
         say(f"{concern.severity}: {concern.said}")
     say(f"{newest.run.name}: {found.severity}." if found.concerns else f"{newest.run.name}: ok, nothing to look at.")

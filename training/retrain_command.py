@@ -28,7 +28,7 @@ app = typer.Typer()
 @app.command()
 def retrain(
     shop: Annotated[Path, typer.Option("--shop", envvar="HOLDFAST_SHOP", help="The shop's folder.")] = Path(),
-    if_needed: Annotated[bool, typer.Option("--if-needed", help="Only where [retrain] of study.toml or the last monitoring says so.")] = False,
+    if_needed: Annotated[bool, typer.Option("--if-needed", help="Only where `retrain` in study.toml or the last monitoring says so.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
 ) -> None:  # fmt: skip
     """Train a challenger, judge it and promote it if it passes the gates; the champion stays if it does not.
