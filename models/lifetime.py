@@ -46,6 +46,9 @@ class Spread:
         return np.minimum(low, mean), np.maximum(high, mean)
 
 
+_NOT_STRAYING = Spread((), (1.0,), (1.0,))
+
+
 @dataclass(frozen=True)
 class LifetimeModel:
     """The value over `days`: a spend model, discounted, with its interval.
@@ -73,12 +76,17 @@ class LifetimeModel:
     yearly_discount: float
     spend: SpendModel
     cost_of_leaving: CostOfLeaving = _NOT_MEASURED
-    spread: Spread = Spread((), (1.0,), (1.0,))
+    spread: Spread = _NOT_STRAYING
     total: tuple[float, float] = (1.0, 1.0)
     judged_days: int = 0
 
     def __repr__(self) -> str:
         return f"<LifetimeModel: {self.days} days in periods of {self.period_days} by {self.spend.kind}>"
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether it is known how far spend strays; nothing tells where no later days were judged."""
+        return self.spread != _NOT_STRAYING
 
     @property
     def periods(self) -> int:

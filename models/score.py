@@ -179,7 +179,7 @@ def answers(
     moment = aware.astimezone(UTC).isoformat(timespec="seconds")
     matures = _matures_on(scores, horizon)
     matured_by = {days: _matures_on(scores, days) for days in scores.by_horizon}
-    mean, low, high = scores.lifetime_value
+    (mean, low, high), judged = scores.lifetime_value, bundle.lifetime.has_interval
     found = []
     for i, customer in enumerate(scores.customer_ids):
         eligible = bool(scores.eligible[i])
@@ -202,8 +202,8 @@ def answers(
             ] if eligible and scores.by_horizon else None,
             "expected_next_purchase": _expected_next_purchase(scores, i),
             "lifetime_value": None if scores.opted_out[i] else {
-                "mean": round(float(mean[i]), 2), "low": round(float(low[i]), 2), "high": round(float(high[i]), 2),
-                "days": bundle.lifetime.days,
+                "mean": round(float(mean[i]), 2), "low": round(float(low[i]), 2) if judged else None,
+                "high": round(float(high[i]), 2) if judged else None, "days": bundle.lifetime.days,
             },
             "value_at_risk": round(float(scores.churn_probability[i] * scores.lost_if_gone[i]), 2) if eligible else 0.0,
             "segment": None if scores.opted_out[i] else _segment(scores, i, language),

@@ -74,9 +74,10 @@ def score(
         f" eligible; actions cost {scored.spent:,.2f} {settings.currency}. {rows:,} rows in {file}"
     )
     equity = scored.equity
+    within = f" (80 % interval {equity['low']:,.2f} to {equity['high']:,.2f})" if equity["low"] < equity["high"] else ""
     say(
         f"Customer equity: {equity['customers']:,} customers are expected to spend {equity['mean']:,.2f}"
-        f" {settings.currency} within {equity['days']} days (80 % interval {equity['low']:,.2f} to {equity['high']:,.2f})"
+        f" {settings.currency} within {equity['days']} days{within}"
     )
     for warning in scored.warnings:
         say(f"warning: {shop / 'playbook.toml'}: {warning}")

@@ -212,11 +212,11 @@ class ChurnListQuery(Message):
 
 
 class Value(BaseModel):
-    """Expected spend over `days`, in the shop's currency."""
+    """Expected spend over `days`, in the shop's currency; no `low` and `high` where nothing tells how far it strays."""
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     days: int
 
 

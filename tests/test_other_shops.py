@@ -201,6 +201,13 @@ def test_where_nothing_tells_of_the_relationship_no_word_is_said(phone: Led) -> 
     assert answer["value_at_risk"] > 0
 
 
+def test_where_no_later_days_were_judged_no_interval_of_the_value_is_told(phone: Led, gym: Led) -> None:
+    flat, subscriber = (led.answer(led.rows()[0]["customer_id"])["lifetime_value"] for led in (phone, gym))
+
+    assert (None, None) == (flat["low"], flat["high"])
+    assert subscriber["low"] < subscriber["mean"] < subscriber["high"]
+
+
 def test_one_s_own_vector_posted_is_scored_as_in_the_batch(phone: Led) -> None:
     with (phone.folder / "vectors.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))[:5]
