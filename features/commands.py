@@ -51,7 +51,11 @@ def init(
         raise typer.BadParameter(f"{example!r}; choose {' or '.join(EXAMPLES)}", param_hint="--example")
     taken = [name for name in _TEMPLATES if (folder / name).exists()]
     if taken:
-        raise Refusal("HF105", f"{folder} already holds {', '.join(taken)}.", "Choose another folder.")
+        raise Refusal(
+            "HF105",
+            f"{folder} already holds {', '.join(taken)}.",
+            "Choose another folder, and copy what is missing from there.",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     texts = {name: path.read_text(encoding="utf-8") for name, path in _TEMPLATES.items()}
     if example == "complete-journey":
@@ -65,6 +69,11 @@ def init(
         del texts["shop.toml"]
         for setting, quick in _QUICK.items():
             texts["study.toml"] = re.sub(rf"(?m)^{setting} = \S+", f"{setting} = {quick}", texts["study.toml"], count=1)
+        texts["study.toml"] = texts["study.toml"].replace(
+            "Every value below is the default; delete",
+            f"Of the values below {', '.join(_QUICK)} are such that\n# learning takes seconds; the others are"
+            " the defaults: delete", 1,
+        )  # fmt: skip
     if not example:
         own = re.sub(r"[^\w-]+", "-", folder.absolute().name).strip("-")[:64] or "my-shop"
         texts["shop.toml"] = texts["shop.toml"].replace('name = "my-shop"', f'name = "{own}"')
@@ -106,7 +115,7 @@ def write(
 ) -> None:  # fmt: skip
     """Write every customer's behaviour vector as Parquet, a folder per cut-off, and what its columns mean.
 
-    Example: holdfast vectors --shop my-shop --cutoff 2025-03-01 --cutoff 2025-04-01
+    Example: holdfast vectors --shop my-shop --cutoff 2024-03-01 --cutoff 2024-04-01
     """
     settings, store, watch = read_shop(shop), local_store(), Stopwatch()
     with watch.step("check"):

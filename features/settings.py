@@ -32,7 +32,9 @@ def read_toml(path: Path, kind: type[S]) -> S:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise Refusal("HF101", f"{path} is not there.", "Write the files of a shop with: holdfast init DIR") from None
+        raise Refusal("HF101", f"{path.absolute()} is not there.",
+            "Name the shop's folder with --shop, or write the files of a shop with: holdfast init DIR",
+        ) from None  # fmt: skip
     except OSError as error:
         raise file_refusal(error) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -30,7 +30,7 @@ QUADRANTS: Mapping[str, Word] = {
 }
 STATES: Mapping[str, Word] = {
     "prospect": (N_("Prospect"), N_("Known, but has not bought yet.")),
-    "first_time": (N_("First-time buyer"), N_("Has bought on one day only.")),
+    "first_time": (N_("One-time buyer"), N_("Has bought on one day only, as far back as is looked at.")),
     "repeat": (N_("Repeat buyer"), N_("Has come back at least once.")),
     "loyal": (N_("Loyal"), N_("Buys in most weeks.")),
     "won_back": (N_("Won back"), N_("Had been gone and has returned.")),

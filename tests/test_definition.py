@@ -341,6 +341,19 @@ def test_labels_whose_horizon_goes_beyond_the_events_are_flagged(
     assert early == sum(finding.measured for finding in found.findings if finding.name == "early labels")
 
 
+@pytest.mark.parametrize(("last", "told"), [(1, ["labelled rows"]), ("", [])])
+def test_where_every_label_is_known_nobody_is_left_to_foretell(
+    of_vectors: Callable[[Terms], CheckedTables], tmp_path: Path, last: int | str, told: list[str]
+) -> None:
+    checked = of_vectors(
+        [{"customer_id": "a", "calls": 1, "churned": 0}, {"customer_id": "b", "calls": 2, "churned": last}]
+    )
+    study = Study.model_validate({"churn": {"definition": "given"}})
+    found = preflight(read_shop(tmp_path), study, checked, date(2025, 6, 1)).findings
+
+    assert told == [finding.name for finding in found if finding.name == "labelled rows"]
+
+
 def test_rows_without_a_day_are_not_said_to_be_of_1970(of_vectors: Callable[[Terms], CheckedTables]) -> None:
     dated = {"customer_id": "a", "as_of": "2024-01-02", "calls": 1, "churned": 0}
 

@@ -148,7 +148,7 @@ def test_an_absent_file_says_how_to_write_one(name: str, tmp_path: Path) -> None
     with pytest.raises(Refusal) as refused:
         FILES[name][1](tmp_path)
     assert str(refused.value) == (
-        f"HF101 {tmp_path / name} is not there. Write the files of a shop with: holdfast init DIR"
+        f"HF101 {tmp_path / name} is not there. Name the shop's folder with --shop, or write the files of a shop with: holdfast init DIR"
     )
 
 

@@ -134,11 +134,25 @@ def _history(checked: CheckedTables, study: Study) -> Iterator[Finding]:
 
 
 def _given_labels(checked: CheckedTables, study: Study) -> Iterator[Finding]:
-    """Labels beside events: without a day they take what came after for what came before; too early they cannot be known."""
-    beside = [table for table in EVENT_TABLES if table in checked.columns]
-    if study.churn.definition != "given" or not beside:
+    """Labels that a shop brings: where all are known nobody is left to foretell; beside events they need a day, long ago."""
+    if study.churn.definition != "given":
         return
-    if "as_of_day" not in checked.columns["vectors"]:
+    beside, dated = [t for t in EVENT_TABLES if t in checked.columns], "as_of_day" in checked.columns["vectors"]
+    matured, horizon = checked.known_until - timedelta(days=study.churn.horizon_days), study.churn.horizon_days
+    is_early = f"as_of_day > {day_number(matured)}" if dated else "false"
+    with connect() as connection:
+        [(rows, known, early)] = connection.sql(
+            f"select count(*), count(churned), count(churned) filter ({is_early}) from {checked.rows('vectors')}"
+        ).fetchall()
+    if rows == known and not dated:
+        yield Finding(
+            "labelled rows", "score", "recommendation", "churned", "vectors",
+            f"All {rows:,} rows say who left: their scores look back, and those who have left would get actions too.", "",
+            rows - known, 1, "Add customers whose label is empty, for that is not known yet, and act on these.",
+        )  # fmt: skip
+    if not beside:
+        return
+    if not dated:
         yield Finding(
             "undated labels", "train", "warning", "churned", "vectors",
             f"Labels have no day, and the events of {', '.join(beside)} are looked at up to {checked.known_until}: whoever"
@@ -146,11 +160,6 @@ def _given_labels(checked: CheckedTables, study: Study) -> Iterator[Finding]:
             "Map the midnight that the label looks forward from as `as_of`.",
         )  # fmt: skip
         return
-    matured, horizon = checked.known_until - timedelta(days=study.churn.horizon_days), study.churn.horizon_days
-    with connect() as connection:
-        [(early,)] = connection.sql(
-            f"select count(*) from {checked.rows('vectors')} where churned is not null and as_of_day > {day_number(matured)}"
-        ).fetchall()
     if early:
         yield Finding(
             "early labels", "train", "warning", "churned", "vectors",
