@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_ROOM = 0.14  # of the width, for a day's name
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -81,7 +83,10 @@ def lines(
     series: Sequence[tuple[str, Sequence[tuple[float, float, str]]]], across: Sequence[Tick], top: float,
     up: Sequence[Tick], width: float = 380, height: float = 150,
 ) -> Lines:  # fmt: skip
-    """Series of (position in [0, 1], value, label) under a ceiling of `top`; ticks up are values, across positions."""
+    """Series of (position in [0, 1], value, label) under a ceiling of `top`; ticks up are values, across positions.
+
+    Of the ticks across those are kept that have room before the next one, the last of them always.
+    """
     ceiling = top or 1.0
 
     def place(at: float, value: float) -> tuple[float, float]:
@@ -95,9 +100,17 @@ def lines(
         dots += [Dot(x, y, 4, kind, label) for (x, y), (_, _, label) in zip(places, points, strict=True)]
     return Lines(
         tuple(dots), tuple(paths),
-        tuple(Tick(tick.at * width, tick.label) for tick in across),
+        tuple(Tick(tick.at * width, tick.label) for tick in _with_room(across)),
         tuple(Tick(height - tick.at / ceiling * height, tick.label) for tick in up), width, height,
     )  # fmt: skip
+
+
+def _with_room(ticks: Sequence[Tick]) -> list[Tick]:
+    kept: list[Tick] = []
+    for tick in reversed(ticks):
+        if not kept or kept[0].at - tick.at >= _ROOM:
+            kept.insert(0, tick)
+    return kept
 
 
 def ceiling(most: float) -> float:

@@ -205,11 +205,7 @@ def history(teller: Teller, past: Sequence[Mapping[str, Any]]) -> Lines | None:
         for score in known
     ]  # fmt: skip
     top = ceiling(1.15 * max(value for _, value, _ in points))
-    every = max(1, len(known) // 6)
-    across = [
-        Tick(at, say.short_day(score["cutoff"]))
-        for (at, _, _), score in zip(points[::every], known[::every], strict=True)
-    ]
+    across = [Tick(at, say.short_day(score["cutoff"])) for (at, _, _), score in zip(points, known, strict=True)]
     digits = 1 if top < 0.1 else 0  # half of 5 % is not 2 %
     up = [Tick(top * k / 2, say.percent(top * k / 2, digits)) for k in range(3)]
     return lines([("expected", points)], across, top, up)

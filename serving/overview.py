@@ -226,8 +226,7 @@ def _over_time(teller: Teller, runs: Sequence[RunTold]) -> Lines | None:
         for r in runs if r.actual is not None
     ]  # fmt: skip
     top = ceiling(1.15 * max(value for _, value, _ in (*expected, *actual)))
-    every = max(1, len(runs) // 6)
-    across = [Tick(at(r), say.short_day(r.run.cutoff)) for r in runs[::every]]
+    across = [Tick(at(r), say.short_day(r.run.cutoff)) for r in runs]
     up = [Tick(top * k / 2, say.percent(top * k / 2, 1 if top < 0.1 else 0)) for k in range(3)]
     return lines([("expected", expected), ("actual", actual)], across, top, up)
 

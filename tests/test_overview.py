@@ -17,7 +17,7 @@ from features.catalog import DRIVERS
 from models.bundle import References
 from models.runs import Entry, ScoreRun
 from models.summary import RISK_BINS, Summary
-from serving.charts import ceiling, histogram, lines, strip
+from serving.charts import Tick, ceiling, histogram, lines, strip
 from serving.overview import MOST_REASONS, Overview, overview
 from serving.speech import speech
 from serving.telling import Teller
@@ -340,6 +340,13 @@ def test_points_lie_within_their_picture(points: list[tuple[float, float]]) -> N
     found = lines([("expected", [(at, value, "") for at, value in points])], [], top, [])
 
     assert all(-0.1 <= dot.x <= found.width + 0.1 and -0.1 <= dot.y <= found.height + 0.1 for dot in found.dots)
+
+
+def test_days_close_to_one_another_are_not_written_over_one_another() -> None:
+    """28 December, 29 December and 1 January: the newest is named, and what has room before it."""
+    days = [Tick(0.04, "6 Oct"), Tick(0.5, "3 Nov"), Tick(0.93, "29 Dec"), Tick(0.96, "1 Jan")]
+
+    assert ["6 Oct", "3 Nov", "1 Jan"] == [tick.label for tick in lines([], days, 1.0, []).across]
 
 
 def test_a_larger_purchase_is_a_larger_dot_and_a_year_of_gifts_can_be_drawn() -> None:

@@ -270,17 +270,20 @@ def _not_mapped(checked: CheckedTables) -> Iterator[Finding]:
         if waiting[table.name]:
             yield Finding(
                 "not mapped", "vectors", "recommendation", "", table.name,
-                f"{waiting[table.name]} features need this table and are left out.", "", 0, waiting[table.name],
+                f"{_features_that_need(waiting[table.name], 'table')} left out.", "", 0, waiting[table.name],
                 f"Add [tables.{table.name}] to shop.toml, where you have such data.",
             )  # fmt: skip
         for column in table.columns:
             if count := waiting[f"{table.name}.{column.checked_name}"]:
                 yield Finding(
                     "not mapped", "vectors", "recommendation", column.name, table.name,
-                    f"{count} {'feature needs' if count == 1 else 'features need'} this column and"
-                    f" {'is' if count == 1 else 'are'} left out.", "", 0, count,
+                    f"{_features_that_need(count, 'column')} left out.", "", 0, count,
                     f"Map it under [tables.{table.name}.columns], where you have it.",
                 )  # fmt: skip
+
+
+def _features_that_need(count: int, what: str) -> str:
+    return f"1 feature needs this {what} and is" if count == 1 else f"{count} features need this {what} and are"
 
 
 def _consent(checked: CheckedTables) -> Iterator[Finding]:
