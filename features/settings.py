@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -45,6 +46,11 @@ def read_toml(path: Path, kind: type[S]) -> S:
         raise _refusal(path, kind, content, error) from None
 
 
+def plainly(message: str) -> str:
+    """Pydantic's message without the name of the type that it may begin with."""
+    return re.sub("^(Value error, |[A-Z][a-z]+ (?=should))", "", message)
+
+
 def _refusal(path: Path, kind: type[BaseModel], content: dict[str, Any], error: ValidationError) -> Refusal:
     # A key with a typo is also a missing one: the typo is what to tell.
     first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
@@ -56,8 +62,9 @@ def _refusal(path: Path, kind: type[BaseModel], content: dict[str, Any], error: 
     got: Any = content
     for part in first["loc"]:
         got = _part(got, part)
-    said = first["msg"].removeprefix("Value error, ")
-    detail = f"{path.name}: {key} is {got!r}; {said}." if place else f"{path.name}: {said}."
+    said = plainly(first["msg"])
+    shown = f"{key}: " if isinstance(got, dict) else f"{key} is {got!r}; "  # a whole table would bury what is said
+    detail = f"{path.name}: {shown if place else ''}{said}."
     if first["type"] == "missing":
         detail = f"{path.name}: {key} is missing."
     return Refusal("HF104", detail, "Mend it; holdfast init writes a commented example.")

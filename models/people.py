@@ -56,7 +56,7 @@ def add_user(ledger: Ledger, login: str, password: str, language: str | None = N
         except sa.exc.IntegrityError:
             raise Refusal(
                 "HF104", f"there is a user {user.login!r} already.",
-                "Take another name, or give them a new password with: holdfast users password",
+                f"Take another name, or give them a new password with: holdfast users password {user.login}",
             ) from None  # fmt: skip
         ledger.note(
             connection, "holdfast", "create user", user_id=user.user_id, login=user.login, language=user.language

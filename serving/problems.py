@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar, get_origin
@@ -14,6 +13,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from features.refusal import CODES, Refusal
+from features.settings import plainly
 from serving.metrics import count_refusal
 
 log = logging.getLogger("bentoml.holdfast")
@@ -151,8 +151,7 @@ def _sentence(error: Mapping[str, Any]) -> str:
             return f"{place[:100]} is not a known field"
         case "missing":
             return f"{place} is missing"
-    message = re.sub("^(Value error, |[A-Z][a-z]+ (?=should))", "", str(error["msg"]))  # Input, String, List
-    return f"{place or 'the body'} {message.rstrip('.')}"
+    return f"{place or 'the body'} {plainly(str(error['msg'])).rstrip('.')}"
 
 
 def _details(body: bytes) -> list[dict[str, Any]]:

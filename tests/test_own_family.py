@@ -95,7 +95,7 @@ SQL = "ratio(spree_spend_7d, spree_spend_14d)"
     [
         ('driver = "spending_less"\nunit = "ratio"', 'driver = "spending_les"\nunit = "ratio"', "Did you mean 'spending_less'?"),
         ('relation = "vector"', 'relation = "vectr"', "no relation is called 'vectr'. Did you mean 'vector'?"),
-        ('unit = "ratio"', 'unit = "kilos"', "unit is 'kilos'; Input should be 'days', 'count', 'money'"),
+        ('unit = "ratio"', 'unit = "kilos"', "unit is 'kilos'; should be 'days', 'count', 'money'"),
         ('name = "spree_pace"', 'name = "overdue_ratio"', "overdue_ratio: the name is taken. Choose another."),
         ('name = "spree_pace"', 'name = "given_pace"', "given_pace: the name is taken."),
         ('name = "spree"', 'name = "monetary"', "'monetary' is a family of ours. Choose another name."),

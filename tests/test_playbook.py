@@ -43,7 +43,7 @@ def test_the_default_playbook_answers_every_tier(tmp_path: Path) -> None:
         (
             '["key_top", "key"]',
             '["vip"]',
-            r"HF104 playbook.toml: actions.0.tiers.0 is 'vip'; Input should be 'key_top'",
+            r"HF104 playbook.toml: actions.0.tiers.0 is 'vip'; should be 'key_top'",
         ),
         ("per_run = 2500.0", "per_run = -1", r"HF104 playbook.toml: budget.per_run is -1"),
         ('channel = "email"', 'channel = "e mail"', r"HF104 playbook.toml: actions.2.channel is 'e mail'"),

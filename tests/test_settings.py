@@ -81,18 +81,18 @@ def test_an_unknown_key_is_named_with_its_file_and_the_nearest_or_all_known(
         ("shop.toml", ('"Europe/Paris"', '"Paris"'),
          "shop.toml: time_zone is 'Paris'; 'Paris' is not a time zone of the IANA list, like 'Europe/Paris'."),
         ("shop.toml", ('"EUR"', '"euro"'),
-         "shop.toml: currency is 'euro'; String should match pattern '^[A-Z]{3}$'."),
+         "shop.toml: currency is 'euro'; should match pattern '^[A-Z]{3}$'."),
         ("shop.toml", ('language = "en"', 'language = "fr"'),
-         "shop.toml: language is 'fr'; Input should be 'en' or 'zh'."),
+         "shop.toml: language is 'fr'; should be 'en' or 'zh'."),
         ("shop.toml", ('name = "my-shop"', ""), "shop.toml: name is missing."),
         ("shop.toml", ("[tables.transactions]\n", "[tables.transactions]\nmax_bad_share = 2.0\n"),
-         "shop.toml: tables.transactions.max_bad_share is 2.0; Input should be less than or equal to 1."),
+         "shop.toml: tables.transactions.max_bad_share is 2.0; should be less than or equal to 1."),
         ("playbook.toml", ("save_rate = [0.08, 0.18, 0.30]", "save_rate = [0.3, 0.2, 0.1]"),
          "playbook.toml: actions.0.save_rate is [0.3, 0.2, 0.1];"
          " save_rate must be [low, likely, high] with 0 <= low <= likely <= high <= 1."),
         ("study.toml", ("horizon_days = 28", 'horizon_days = "four weeks"'),
          "study.toml: churn.horizon_days is 'four weeks';"
-         " Input should be a valid integer, unable to parse string as an integer."),
+         " should be a valid integer, unable to parse string as an integer."),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_its_key_and_what_was_wanted(
