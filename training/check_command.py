@@ -47,6 +47,8 @@ def check(
         found = found.with_more(leaking.findings)
         content["leaks"] = leaking.as_dict()
     show_preflight(found, has_study)
+    if not leaks:
+        say("Columns that know who left were not looked for: --leaks does, and training refuses the surest of them.")
     if html is not None:
         from training.check_page import write_check_page
 
