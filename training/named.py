@@ -55,7 +55,8 @@ def named_findings(shop: Shop, checked: CheckedTables, study: Study) -> Iterator
     except Refusal as refusal:
         yield refused("slices", "train", refusal, None, None)
     try:
-        if study.value.column not in CATALOG.by_name:  # some of these come only with what training finds out
+        named = study.value.column
+        if named and named not in CATALOG.by_name:  # some of which come only with what training finds out
             value_column(study.churn.meant.in_catalog(catalog_of(shop, checked)).learnable, study)
     except Refusal as refusal:
         yield refused("value column", "train", refusal, None, None)
