@@ -163,7 +163,7 @@ def test_monitor_compares_what_has_matured_once_and_says_that_it_flatters(shell:
     assert everyone["interval"][0] <= everyone["actual"] <= everyone["interval"][1]
     assert not [run for run in first["compared"] if run["matures_on"] > first["known_until"]]
     assert [] == second["compared"]
-    assert "Nothing to compare" in shell.last_words
+    assert "Nothing new to compare" in shell.last_words
     assert first["matured"] == second["matured"]
 
 
