@@ -166,13 +166,8 @@ class Catalog:
         An image would share the weight of the column it stands on, in reasons and where one of the two is moved alone.
         """
         images = {f.name for f in self.features if f.image_of in self.names}
-        features = tuple(f for f in self.features if f.role != "protected" and f.name not in images)
-        reductions, relations = dict(self.reductions), dict(self.relations)
-        if relations.pop("given", None):  # what is posted has no column that no feature reads
-            del reductions["given_rows"]
-            if given := [f.name for f in features if f.relation == "given"]:
-                reductions["given_rows"], relations["given"] = _given_rows(given)
-        return Catalog(features, reductions, relations)
+        learned = tuple(f for f in self.features if f.role != "protected" and f.name not in images)
+        return replace(self, features=learned)._reading_given()
 
     @property
     def known_by_contact(self) -> Catalog:
@@ -202,10 +197,16 @@ class Catalog:
         while lacking := [f.name for f in kept.values() if (_named(f) & every) - kept.keys()]:
             kept = {name: f for name, f in kept.items() if name not in lacking}
         kept = {name: replace(f, usual="") if f.usual not in kept else f for name, f in kept.items()}
+        return replace(self, features=tuple(kept.values()))._reading_given().naming(kept)
+
+    def _reading_given(self) -> Catalog:
+        """The same, reading of the shop's own table those columns that are features: what is posted has no others."""
         reductions, relations = dict(self.reductions), dict(self.relations)
-        if given:
-            reductions["given_rows"], relations["given"] = _given_rows([f"given_{name}" for name in given])
-        return Catalog(tuple(kept.values()), reductions, relations).naming(kept)
+        reductions.pop("given_rows", None)
+        relations.pop("given", None)
+        if given := [f.name for f in self.features if f.relation == "given"]:
+            reductions["given_rows"], relations["given"] = _given_rows(given)
+        return replace(self, reductions=reductions, relations=relations)
 
     def with_drivers(self, drivers: Mapping[str, str]) -> Catalog:
         """The catalog with other drivers, and with them roles, for some features; what is protected stays so."""

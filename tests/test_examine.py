@@ -18,7 +18,7 @@ from models.playbook import Playbook, read_playbook
 from models.relationship import TIERS
 from models.score import score
 from training.groups import FEWEST_CUSTOMERS, groupings
-from training.named import require_attributes
+from training.names import require_attributes
 from training.net_value import net_value
 from training.panel import Panel
 from training.stability import reason_stability

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,9 +124,9 @@ def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSetting
     return FittedTrees(booster, fit_platt(margin, truth, settings.seed), margin, truth)
 
 
-def _trees(panel: Panel, parts: Sequence[Part], catalog: Catalog, settings: FitSettings) -> lgb.Booster:
+def _trees(panel: Panel, parts: tuple[Part, ...], catalog: Catalog, settings: FitSettings) -> lgb.Booster:
     """Trees of some parts of a panel, fitted once: what is known on one judged day is what the next one calibrates by."""
-    key = (parts, settings.model_dump_json(), tuple((feature.name, feature.monotone) for feature in catalog.features))
+    key = (parts, settings, tuple((feature.name, feature.monotone) for feature in catalog.features))
     if key not in panel.trees:
         rows = panel.at(*parts)
         panel.trees[key] = fit_trees(catalog, panel.X[rows], panel.churned[rows], settings).model_to_string()

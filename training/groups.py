@@ -18,7 +18,7 @@ from features.sources import connect
 from models.bundle import Bundle
 from models.habits import habits
 from training.judge import JudgedCutoff
-from training.named import require_attributes
+from training.names import require_attributes
 
 Floats = npt.NDArray[np.float64]
 FEWEST_CUSTOMERS = 30

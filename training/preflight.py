@@ -19,7 +19,7 @@ from features.snapshot import day_number
 from features.sources import connect
 from training.finding import Finding, State, counted, ordered
 from training.gaps import Gaps, usual_gaps
-from training.named import named_findings
+from training.names import named_findings
 from training.population import CutoffCount, population
 from training.study import Study
 from training.study_findings import study_findings, usable_cutoffs

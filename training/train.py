@@ -42,7 +42,7 @@ from training.foreknowledge import refuse_foreknowledge
 from training.judge import Judgment, judge
 from training.judge_horizons import judge_horizons
 from training.labels import churn_labels
-from training.named import require_attributes, value_column
+from training.names import require_attributes, value_column
 from training.panel import Panel, build_panel, require_both_kinds
 from training.plan import Plan, plan
 from training.population import eligible_rows
