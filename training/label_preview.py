@@ -13,12 +13,13 @@ from features.checked import CheckedTables
 from features.refusal import Refusal
 from models.definition import ChurnDefinition
 from models.outcome import wilson
+from training.definition_findings import CLASS_SHARES
 from training.labels import Labels, churn_labels, is_matured
 from training.panel import cutoff_grid
 from training.plan import plan
 from training.population import CutoffCount, Population, population
 from training.study import Study
-from training.study_findings import CLASS_SHARES, history_needed
+from training.study_findings import history_needed
 
 HORIZONS = (7, 14, 28, 56, 91, 182, 364)
 MOST_RETURNING = 0.25
