@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: messages help demo serve test quick soak lint format bench bench-accuracy bench-features bench-page bench-serving bench-value browser engines screenshots lock clean
+.PHONY: messages help demo serve test quick soak lint format bench bench-accuracy bench-calibration bench-features bench-newcomers bench-page bench-serving bench-value browser engines screenshots lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -66,7 +66,7 @@ messages: $(READY) ## Bring the page's catalogues up to date with its texts
 	@$(VENV)/bin/pybabel -q update -i .venv/holdfast.pot -d serving/locale -D holdfast --no-fuzzy-matching --ignore-obsolete \
 	  --omit-header -w 110
 
-bench: bench-features bench-accuracy bench-value bench-serving bench-page ## Every benchmark
+bench: bench-features bench-accuracy bench-calibration bench-newcomers bench-value bench-serving bench-page ## Every benchmark
 
 bench-features: $(READY) ## Vectors: time for all cut-offs of the demo shop, beside pandas
 	@$(PY) tests/benchmarks/bench_features.py
@@ -74,6 +74,12 @@ bench-features: $(READY) ## Vectors: time for all cut-offs of the demo shop, bes
 bench-accuracy: $(READY) ## Ours beside logistic regression, LightGBM, scikit-learn and FLAML on eleven real tables; two hours
 	@$(UV) pip install --quiet --python $(PY) --constraints constraints.txt --editable '.[bench]'
 	@$(PY) tests/benchmarks/bench_accuracy.py
+
+bench-calibration: $(READY) ## What calibration on past days is worth on later ones
+	@$(PY) tests/benchmarks/bench_calibration.py
+
+bench-newcomers: $(READY) ## Newcomers: the trees of all customers beside models learned from newcomers alone
+	@$(PY) tests/benchmarks/bench_newcomers.py
 
 bench-value: $(READY) ## Customer value out of time: the candidates, and BG/NBD's 39 weeks of CDNOW
 	@$(PY) tests/benchmarks/bench_value.py

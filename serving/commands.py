@@ -22,7 +22,7 @@ from models.keys import SCOPES, create_key, list_keys, revoke_key
 from models.ledger import Ledger, utc_now
 from models.playbook import read_playbook
 from models.published import current_bundle, require_own
-from models.runs import named_answers
+from models.runs import latest_run, named_answers
 from serving import users
 from serving.exports import write_churn_list
 
@@ -39,7 +39,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 def score(
     shop: ShopFolder = Path(),
     cutoff: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: as late as the tables allow.")] = None,
-    churn_list: Annotated[Path | None, typer.Option(help="Where to write churn_list.csv; default: the shop's folder.")] = None,
+    churn_list: Annotated[Path | None, typer.Option(help="Where to write the list; default: churn_list.csv in the shop's folder, its day in the name where a later one is scored.")] = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Score every customer at a cut-off into the ledger and write churn_list.csv; may be repeated.
@@ -61,7 +61,8 @@ def score(
     ledger.migrate()
     with progress("scoring") as done:
         scored = score_shop(settings, checked, bundle, playbook, day, utc_now(), ledger, done)
-    file = churn_list or shop / "churn_list.csv"
+    is_latest = latest_run(ledger, settings.name).cutoff <= day
+    file = churn_list or shop / ("churn_list.csv" if is_latest else f"churn_list_{day}.csv")
     with watch.step("churn list"):
         rows = write_churn_list(file, named_answers(ledger, scored.number), settings.language, scored.run.eligible)
     seconds = {**scored.watch.seconds, **watch.seconds}

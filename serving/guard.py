@@ -197,7 +197,7 @@ class BodyRules:
         self.most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["type"] != "http" or scope["method"] != "POST":  # nothing else is read, or answered but by 405
             await self.app(scope, receive, send)
             return
         address = address_of(scope["path"])

@@ -22,7 +22,7 @@ from features.store import Store
 from models.definition import ChurnDefinition
 from models.habits import ValueColumn, habits
 from training.fit_value import tier_edges
-from training.folds import FOLDS, folds
+from training.folds import FOLDS, THIRDS, folds, thirds
 from training.labels import churn_labels
 from training.plan import plan
 from training.preflight import preflight
@@ -205,6 +205,23 @@ def test_rows_of_one_customer_share_a_fold(found: list[tuple[int, int, float]], 
         for j, other in enumerate(found):
             if one[0] == other[0]:
                 assert of[i] == of[j]
+
+
+@given(rows, st.integers(0, 5))
+def test_rows_of_one_customer_share_a_third(found: list[tuple[int, int, float]], seed: int) -> None:
+    ids = np.array([f"c{customer}" for customer, _, _ in found], object)
+    of = thirds(np.array([[float(a), b] for _, a, b in found]), ids, seed)
+
+    assert set(of.tolist()) <= set(range(1, THIRDS + 1))
+    assert all(len(set(of[ids == customer])) == 1 for customer in set(ids))
+
+
+def test_each_fold_has_rows_of_every_third() -> None:
+    ids = np.array([f"c{k}" for k in range(1000)], object)
+    X = np.arange(1000.0)[:, None]
+    together = np.bincount(folds(X, ids, 1) * (THIRDS + 1) + thirds(X, ids, 1))
+
+    assert together[together > 0].min() >= 40
 
 
 def test_a_copy_of_a_row_shares_its_fold() -> None:

@@ -41,6 +41,8 @@ def test_every_label_window_ends_before_what_it_judges(grid: tuple[int, int, int
         assert split.judge in cutoffs[-judged:]
         assert split.calibrate + window <= split.judge
         assert all(fit + window <= split.calibrate for fit in split.fit)
+        assert all(day.on < split.calibrate and day.fit for day in split.earlier)
+        assert all(fit + window <= day.on for day in split.earlier for fit in day.fit)
         assert {*split.fit, split.calibrate} <= {*split.known}
         assert all(known + window <= split.judge for known in split.known)
 

@@ -97,6 +97,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("POST /v1/score", {"content": b" " * 10_000_000}, 413, "HF605", "more than 8,388,608 bytes"),
     ("POST /v1/nothing", {"json": {}}, 404, "HF606", "there is nothing at this address."),
     ("GET /v1/score", {}, 405, "HF606", "GET is not possible at this address."),
+    ("PUT /v1/score", {}, 405, "HF606", "PUT is not possible at this address."),
     ("POST /v1/churn-list", {"json": {}}, 405, "HF606", "POST is not possible at this address."),
     ("DELETE /v1/customers/C00010/explanation", {"headers": {"content-type": HTTP}}, 405, "HF606", "DELETE"),
     ("GET /v1/churn-list?limit=1001", {}, 400, "HF607", "limit should be less than or equal to 1000."),

@@ -102,12 +102,15 @@ def test_the_churn_list_is_in_words_and_by_falling_risk(shell: Shell, shop: str)
     assert header.split(",") == list(rows[0])
 
 
-def test_an_earlier_cutoff_can_be_scored_and_an_impossible_one_is_refused(shell: Shell, shop: str) -> None:
+def test_an_earlier_cutoff_can_be_scored_beside_today_s_and_an_impossible_one_is_refused(
+    shell: Shell, shop: str
+) -> None:
     known_until = shell("check", "--shop", shop)["known_until"]
-    earlier = shell("score", "--shop", shop, "--cutoff", "2024-03-01", "--churn-list", "earlier.csv")
+    earlier = shell("score", "--shop", shop, "--cutoff", "2024-03-01")
     refused = shell("score", "--shop", shop, "--cutoff", "2031-01-01", expect=3)
 
     assert earlier["cutoff"] == "2024-03-01"
+    assert earlier["churn_list"].endswith("churn_list_2024-03-01.csv"), "the list of today stays"
     assert refused["error"]["code"] == "HF206"
     assert known_until in refused["error"]["detail"]
 

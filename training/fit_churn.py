@@ -1,36 +1,24 @@
-"""Fitting the churn model: LightGBM without class weights, Platt on the margin where it wins, one text file out."""
+"""Fitting the churn model: LightGBM without class weights, calibrated by a line in log-odds, one text file out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import KFold
 
 from features.catalog import Catalog
-from models.churn import ChurnModel, sigmoid
-from training.panel import Panel, Part, Split
+from models.churn import ChurnModel
+from training.folds import THIRDS
+from training.panel import Panel, Part, Split, Tried
+from training.platt import Held, Platt, fit_platt, fit_platt_over_days
 from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
-_FEWEST = 10  # of each class
-
-
-@dataclass(frozen=True)
-class Platt:
-    """Calibrated log-odds = slope x margin + intercept (Platt 1999), slope above 0 so that ranks are kept."""
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    def __call__(self, margin: Floats) -> Floats:
-        return self.slope * margin + self.intercept
+_ENOUGH = 30_000  # rows to calibrate on: more would not move the line
 
 
 @dataclass(frozen=True)
@@ -40,7 +28,7 @@ class FittedTrees:
     Attributes
     ----------
     margin, churned
-        Log-odds and truth of the held-out rows that `platt` comes from, shape (rows,).
+        Log-odds and truth of the rows that `platt` comes from, of days those of the last, shape (rows,).
     """
 
     booster: lgb.Booster
@@ -50,7 +38,7 @@ class FittedTrees:
 
     def log_odds(self, X: Floats) -> Floats:
         """Shape (rows,): calibrated log-odds."""
-        return self.platt(np.asarray(self.booster.predict(X, raw_score=True), float))
+        return self.platt(_margin(self.booster, X))
 
 
 def tree_parameters(catalog: Catalog, settings: FitSettings) -> dict[str, Any]:
@@ -72,26 +60,6 @@ def fit_trees(catalog: Catalog, X: Floats, churned: npt.NDArray[np.bool_], setti
     return lgb.train(tree_parameters(catalog, settings), data, num_boost_round=settings.trees)
 
 
-def fit_platt(margin: Floats, churned: npt.NDArray[np.bool_], seed: int) -> Platt:
-    """Platt scaling, or the identity where it does not lower the log loss out of fold, or has too few to learn from."""
-    if min(int(churned.sum()), int((~churned).sum())) < _FEWEST:
-        return Platt()
-    folds = KFold(5, shuffle=True, random_state=seed).split(margin)
-    scaled = np.empty_like(margin)
-    for others, held in folds:
-        scaled[held] = _platt(margin[others], churned[others])(margin[held])
-    if log_loss(churned, sigmoid(scaled)) < log_loss(churned, sigmoid(margin)):
-        found = _platt(margin, churned)
-        if found.slope > 0:
-            return found
-    return Platt()
-
-
-def _platt(margin: Floats, churned: npt.NDArray[np.bool_]) -> Platt:
-    fitted = LogisticRegression(C=1e6).fit(margin[:, None], churned)
-    return Platt(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
-
-
 def fold_platt(booster: lgb.Booster, platt: Platt) -> str:
     """Model text whose raw score is the calibrated log-odds: leaf <- slope x leaf + intercept / trees."""
     text = booster.model_to_string()
@@ -107,21 +75,44 @@ def fold_platt(booster: lgb.Booster, platt: Platt) -> str:
 def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSettings) -> FittedTrees:
     """Trees of all that a split knows, with the calibration of trees that had not seen what they are calibrated on.
 
-    That is how a champion is made, and so how it is judged: its calibration comes from the latest part, held out once,
-    or from each fold held out in turn; then the trees are fitted anew, as many, on everything known.
+    That is how a champion is made, and so how it is judged: it is calibrated by what trees of earlier days say on the
+    later ones, or trees of most of the rows on those held out in turn; then the trees are fitted anew, as many, on
+    everything known.
     """
-    held = [(split.fit, split.calibrate)]
     if split.calibrate is None:
-        held = [(tuple(other for other in split.fit if other != fold), fold) for fold in split.fit]
-    margins, churned = [], []
-    for fit, calibrate in held:
-        assert calibrate is not None
-        later = panel.at(calibrate)
-        margins.append(np.asarray(_trees(panel, fit, catalog, settings).predict(panel.X[later], raw_score=True), float))
-        churned.append(panel.churned[later])
-    margin, truth = np.concatenate(margins), np.concatenate(churned)
-    booster = _trees(panel, split.known, catalog, settings)
-    return FittedTrees(booster, fit_platt(margin, truth, settings.seed), margin, truth)
+        held = list(_held_out(panel, split.fit, catalog, settings))
+        margin, churned = (np.concatenate(parts) for parts in zip(*held, strict=True))
+        platt = fit_platt(margin, churned, settings.seed)
+    else:
+        days = [_held_day(panel, day, catalog, settings) for day in (Tried(split.fit, split.calibrate), *split.earlier)]
+        margin, churned = days[0]
+        platt = fit_platt_over_days(days)
+    return FittedTrees(_trees(panel, split.known, catalog, settings), platt, margin, churned)
+
+
+def _held_day(panel: Panel, day: Tried, catalog: Catalog, settings: FitSettings) -> Held:
+    rows = panel.at(day.on)
+    return _margin(_trees(panel, day.fit, catalog, settings), panel.X[rows]), panel.churned[rows]
+
+
+def _held_out(panel: Panel, folds: tuple[Part, ...], catalog: Catalog, settings: FitSettings) -> Iterator[Held]:
+    """A third of a fold after the other, by trees of all others, until there are enough.
+
+    Little is held out at once: trees of much fewer rows are less sure than those that are to be calibrated.
+    """
+    among, found = panel.at(*folds), 0
+    for third in range(1, THIRDS + 1):
+        for fold in folds:
+            held = panel.at(fold) & (panel.third == third)
+            if held.any() and found < _ENOUGH:
+                fit = among & ~held
+                found += int(held.sum())
+                trees = fit_trees(catalog, panel.X[fit], panel.churned[fit], settings)
+                yield _margin(trees, panel.X[held]), panel.churned[held]
+
+
+def _margin(trees: lgb.Booster, X: Floats) -> Floats:
+    return np.asarray(trees.predict(X, raw_score=True), float)
 
 
 def _trees(panel: Panel, parts: tuple[Part, ...], catalog: Catalog, settings: FitSettings) -> lgb.Booster:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 FOLDS = 5
+THIRDS = 3
 _COPIES = 0.05  # of the rows, in one group
 
 
@@ -15,6 +16,18 @@ def folds(X: npt.NDArray[np.float64], customer_ids: npt.NDArray[np.object_], see
     A row that is found again in another fold would be judged by a model that knows its answer. Where columns are so
     coarse that chance makes many rows equal, only customers are kept together.
     """
+    return _spread(X, customer_ids, FOLDS, seed)
+
+
+def thirds(X: npt.NDArray[np.float64], customer_ids: npt.NDArray[np.object_], seed: int) -> npt.NDArray[np.int32]:
+    """A third from 1 to THIRDS for each row, whatever its fold; rows share one as they share a fold."""
+    return _spread(X, customer_ids, THIRDS, seed + 1)
+
+
+def _spread(
+    X: npt.NDArray[np.float64], customer_ids: npt.NDArray[np.object_], parts: int, seed: int
+) -> npt.NDArray[np.int32]:
+    """A part from 1 on for each row, about equally many rows in each; rows that belong together share one."""
     rows = len(customer_ids)
     if not rows:
         return np.empty(0, np.int32)
@@ -30,12 +43,12 @@ def folds(X: npt.NDArray[np.float64], customer_ids: npt.NDArray[np.object_], see
     members, sizes = np.unique(group, return_counts=True)
     order = random.permutation(len(members))
     order = order[np.argsort(-sizes[order], kind="stable")]
-    fold_of, filled = np.zeros(int(members.max()) + 1, np.int32), np.zeros(FOLDS)
-    for place in order:  # the largest groups first, each into the emptiest fold
+    part_of, filled = np.zeros(int(members.max()) + 1, np.int32), np.zeros(parts)
+    for place in order:  # the largest groups first, each into the emptiest part
         emptiest = int(filled.argmin())
-        fold_of[members[place]] = emptiest + 1
+        part_of[members[place]] = emptiest + 1
         filled[emptiest] += sizes[place]
-    return np.asarray(fold_of[group], np.int32)
+    return np.asarray(part_of[group], np.int32)
 
 
 def _linked(customer: npt.NDArray[np.intp], value: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

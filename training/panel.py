@@ -13,12 +13,23 @@ import pyarrow as pa
 from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.snapshot import day_number
-from training.folds import folds
+from training.folds import folds, thirds
 from training.labels import Labels, is_matured
 from training.study import CutoffSettings, Minimums, Study
 
 Part = date | int
 """A part of the panel that is fitted, calibrated or judged on whole: a cut-off, or a fold where there is no time."""
+
+
+_EARLIER = 3  # days to calibrate on beside the last one: a level that four agree on is no whim of the season
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Parts to fit on, and the one to try that fit on: a later cut-off, or another fold."""
+
+    fit: tuple[Part, ...]
+    on: Part
 
 
 @dataclass(frozen=True)
@@ -30,15 +41,18 @@ class Split:
     Attributes
     ----------
     calibrate
-        None for folds: there each of `fit` is held out in turn to calibrate on.
+        None for folds: there parts of each of `fit` are held out in turn to calibrate on.
     known
         All that is known when `judge` comes: what the calibrated model is refitted on, as a champion is.
+    earlier
+        What could be fitted and calibrated on at up to three cut-offs before `calibrate`, the latest first.
     """
 
     fit: tuple[Part, ...]
     calibrate: Part | None
     judge: Part | None
     known: tuple[Part, ...]
+    earlier: tuple[Tried, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.fit:
@@ -53,6 +67,8 @@ class Panel:
     ----------
     fold
         From 1 to FOLDS. Rows of one customer and rows of equal values share a fold. All 0 where parts are cut-offs.
+    third
+        From 1 to THIRDS, of each fold: what is held out of it at once to calibrate on. All 0 where parts are cut-offs.
     trees
         Texts of the models that training/fit_churn.py has fitted on some parts: what one split knows, a later one holds
         its calibration against.
@@ -65,6 +81,7 @@ class Panel:
     cutoff: npt.NDArray[np.int32]
     customer_ids: npt.NDArray[np.object_]
     fold: npt.NDArray[np.int32]
+    third: npt.NDArray[np.int32]
     trees: dict[Hashable, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def at(self, *parts: Part) -> npt.NDArray[np.bool_]:
@@ -146,13 +163,16 @@ def judging_splits(cutoffs: Sequence[date], judged: int, horizon_days: int) -> l
 
 def split_before(cutoffs: Sequence[date], judge: date | None, horizon_days: int) -> Split | None:
     """The split that judges `judge`, or with None the one that calibrates on the last cut-off."""
-    horizon = timedelta(days=horizon_days)
-    for_calibration = [c for c in cutoffs if judge is None or c + horizon <= judge]
-    if not for_calibration:
-        return None
-    calibrate = for_calibration[-1]
-    fit = tuple(c for c in cutoffs if c + horizon <= calibrate)
-    return Split(fit, calibrate, judge, tuple(for_calibration)) if fit else None
+    known = tuple(c for c in cutoffs if judge is None or c + timedelta(days=horizon_days) <= judge)
+    tried = tried_before(known, horizon_days, 1 + _EARLIER)
+    return Split(tried[0].fit, tried[0].on, judge, known, tried[1:]) if tried else None
+
+
+def tried_before(cutoffs: Sequence[Part], label_days: int, most: int) -> tuple[Tried, ...]:
+    """The last of some cut-offs, each to be tried on by what is fitted on those whose labels were known by then."""
+    days = [part for part in cutoffs if isinstance(part, date)]
+    found = [Tried(tuple(c for c in days if c + timedelta(days=label_days) <= on), on) for on in reversed(days)]
+    return tuple(tried for tried in found if tried.fit)[:most]
 
 
 def build_panel(
@@ -177,8 +197,9 @@ def build_panel(
     _require_enough(labels[last], minimums, where, more, otherwise)
     taken, known = vectors.take(kept), labels[kept]
     ids = np.array(taken.column("customer_id").to_pylist(), object)
-    fold = np.zeros(len(kept), np.int32) if in_time else folds(X[kept], ids, seed)
-    return Panel(taken, X[kept], known.churned, known.spend, cutoff[kept], ids, fold)
+    none = np.zeros(len(kept), np.int32)
+    fold, third = (none, none) if in_time else (folds(X[kept], ids, seed), thirds(X[kept], ids, seed))
+    return Panel(taken, X[kept], known.churned, known.spend, cutoff[kept], ids, fold, third)
 
 
 def require_both_kinds(panel: Panel, splits: Iterable[Split]) -> None:
@@ -219,7 +240,7 @@ def over_horizon(panel: Panel, labels: Labels, cutoffs: Sequence[date], horizon_
     )  # fmt: skip
     return Panel(
         panel.vectors.slice(0, own.stop), panel.X[own], known.churned, known.spend, panel.cutoff[own],
-        panel.customer_ids[own], panel.fold[own],
+        panel.customer_ids[own], panel.fold[own], panel.third[own],
     )  # fmt: skip
 
 

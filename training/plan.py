@@ -13,18 +13,19 @@ from features.snapshot import day_date
 from features.sources import connect
 from training.folds import FOLDS
 from training.labels import is_matured, require_told
-from training.panel import Part, Split, cutoffs_needed, judging_splits, matured_cutoffs, split_before
+from training.panel import (
+    Part,
+    Split,
+    Tried,
+    cutoffs_needed,
+    judging_splits,
+    matured_cutoffs,
+    split_before,
+    tried_before,
+)
 from training.study import Study
 
 _TRIED_ON = 2  # parts per search: one alone would be tuned to its own chance
-
-
-@dataclass(frozen=True)
-class Tried:
-    """Parts to fit on, and the one to try that fit on: a later cut-off, or another fold."""
-
-    fit: tuple[Part, ...]
-    on: Part
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _in_time(
     planned = Plan(cutoffs, tuple(judging_splits(cutoffs, judged, label_days)), final, (), further)
     searched = split_before(cutoffs, planned.first_judged, label_days)
     assert searched is not None, "what is judged over any horizon has enough before it"
-    return replace(planned, searches=(tried_before(searched.fit, label_days),))
+    return replace(planned, searches=(tried_before(searched.fit, label_days, _TRIED_ON),))
 
 
 def _over(days: int, cutoffs: tuple[date, ...], study: Study) -> Plan:
@@ -119,13 +120,6 @@ def _over(days: int, cutoffs: tuple[date, ...], study: Study) -> Plan:
             " cutoffs.judged, cutoffs.every_days or cutoffs.min_history_days.",
         )  # fmt: skip
     return Plan(own, tuple(splits), final, ())
-
-
-def tried_before(cutoffs: Sequence[Part], label_days: int) -> tuple[Tried, ...]:
-    """The last of some cut-offs, each to be tried on by what is fitted on those whose labels were known by then."""
-    days = [part for part in cutoffs if isinstance(part, date)]
-    found = [Tried(tuple(c for c in days if c + timedelta(days=label_days) <= on), on) for on in reversed(days)]
-    return tuple(tried for tried in found if tried.fit)[:_TRIED_ON]
 
 
 def tried_folds(folds: Sequence[Part]) -> tuple[Tried, ...]:

@@ -25,14 +25,14 @@ FOLDS_STUDY = '[churn]\ndefinition = "given"\n[minimums]\ncustomers = 500\nchurn
 
 @dataclass(frozen=True)
 class ChurnSet:
-    """A data set: its file, or none for the example shop that comes as a package; the columns by role.
+    """A data set: its file, or none for an example shop that Holdfast brings; the columns by role.
 
     Attributes
     ----------
     leave_out
         Columns that are no features: ids, labels, costs, and what was written after the fact.
     study
-        The text of study.toml.
+        The text of study.toml; empty for that of folds, or of the example shop.
     """
 
     name: str
@@ -40,7 +40,7 @@ class ChurnSet:
     label: str = ""
     leave_out: Sequence[str] = ()
     shop: str = ""
-    study: str = FOLDS_STUDY
+    study: str = ""
 
     @property
     def is_present(self) -> bool:
@@ -50,11 +50,12 @@ class ChurnSet:
     def prepared(self, folder: Path) -> Prepared:
         """Its panel, by the path that `holdfast train` takes; the shop is written into `folder`."""
         if not self.file:
-            init(folder, "complete-journey")
+            init(folder, self.name.replace("_", "-"))
         else:
             folder.mkdir(parents=True)
-            (folder / "study.toml").write_text(self.study, encoding="utf-8")
             (folder / "shop.toml").write_text(self._shop_text(folder), encoding="utf-8")
+        if study := self.study or (FOLDS_STUDY if self.file else ""):
+            (folder / "study.toml").write_text(study, encoding="utf-8")
         shop, store = read_shop(folder), Store(folder / "store")
         checked = check_tables(shop, store, TODAY)
         return prepare_panel(shop, checked, read_study(folder), store, Stopwatch())
@@ -87,18 +88,31 @@ class ChurnSet:
         return f"try_cast({name} as double)" if name == "TotalCharges" else name
 
 
+def silence(horizon_days: int, active_within_days: int, every_days: int, judged: int, **more: int) -> str:
+    """A study of silence; `more` are days of memory and of history before the first cut-off."""
+    memory = f"[vectors]\nmemory_days = {more['memory_days']}\n" if "memory_days" in more else ""
+    return (
+        f"[churn]\nhorizon_days = {horizon_days}\nactive_within_days = {active_within_days}\n{memory}"
+        f"[cutoffs]\nevery_days = {every_days}\njudged = {judged}\nmin_history_days = {more['min_history_days']}\n"
+    )
+
+
+def ta_feng(horizon_days: int, active_within_days: int, every_days: int) -> ChurnSet:
+    """A grocery, four months around a New Year."""
+    study = silence(horizon_days, active_within_days, every_days, 1, memory_days=91, min_history_days=21)
+    return ChurnSet("ta_feng", "ta_feng/ta_feng", shop=TA_FENG, study=study)
+
+
+def cdnow(horizon_days: int, active_within_days: int) -> ChurnSet:
+    """A music shop, all of whose customers first bought in one quarter."""
+    study = silence(horizon_days, active_within_days, 28, 2, memory_days=364, min_history_days=56)
+    return ChurnSet("cdnow", "cdnow/cdnow_master", shop=CDNOW, study=study)
+
+
 SETS = (
     ChurnSet("complete_journey"),
-    ChurnSet(
-        "ta_feng", "ta_feng/ta_feng", shop=TA_FENG,
-        study="[churn]\nhorizon_days = 28\nactive_within_days = 63\n[vectors]\nmemory_days = 91\n"
-        "[cutoffs]\nevery_days = 7\njudged = 1\nmin_history_days = 21\n",
-    ),
-    ChurnSet(
-        "cdnow", "cdnow/cdnow_master", shop=CDNOW,
-        study="[churn]\nhorizon_days = 91\nactive_within_days = 182\n[vectors]\nmemory_days = 364\n"
-        "[cutoffs]\nevery_days = 28\njudged = 2\nmin_history_days = 56\n",
-    ),
+    ta_feng(28, active_within_days=63, every_days=7),
+    cdnow(91, active_within_days=182),
     ChurnSet("telco_ibm", "telco_ibm/telco", "case when Churn = 'Yes' then 1 else 0 end", ("customerID", "Churn")),
     ChurnSet("mlc_churn", "mlc_churn/mlc_churn", "case when churn = 'yes' then 1 else 0 end", ("churn",)),
     ChurnSet(
@@ -117,3 +131,16 @@ SETS = (
     ChurnSet("pysurvival_churn", "pysurvival_churn/churn", "cast(churned as integer)", ("churned",)),
 )  # fmt: skip
 """Every set of the accuracy table, those that are judged in time first."""
+
+IN_TIME = (
+    (14, ChurnSet("complete_journey", study=silence(14, 28, 14, 1, min_history_days=56))),
+    (28, ChurnSet("complete_journey")),
+    (56, ChurnSet("complete_journey", study=silence(56, 91, 28, 1, min_history_days=56))),
+    (14, ta_feng(14, active_within_days=42, every_days=14)),
+    (28, ta_feng(28, active_within_days=63, every_days=7)),
+    (28, cdnow(28, active_within_days=91)),
+    (56, cdnow(56, active_within_days=182)),
+    (91, cdnow(91, active_within_days=182)),
+    (28, ChurnSet("simulated")),
+)
+"""Shops whose past tells what a model of one day is worth on later ones: horizon in days, and the set."""

@@ -17,8 +17,7 @@ from features.catalog import Catalog
 from models.churn import sigmoid
 from training.baselines import logistic
 from training.fit_churn import fit_split
-from training.panel import Panel, Split
-from training.plan import Tried
+from training.panel import Panel, Split, Tried
 from training.study import FitSettings, TuneSettings
 from training.tune import tune
 

@@ -1,0 +1,67 @@
+"""Calibration: a line where it helps; what one day asks for alone moves no level, what several ask for does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.churn import sigmoid
+from training.platt import Held, Platt, fit_platt, fit_platt_over_days
+
+
+def test_platt_mends_an_overconfident_margin() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.normal(-1, 1, 4000)
+    churned = rng.random(4000) < sigmoid(truth)
+    platt = fit_platt(3 * truth + 1, churned, seed=1)
+
+    assert platt.slope == pytest.approx(1 / 3, rel=0.1)
+    assert sigmoid(platt(3 * truth + 1)).mean() == pytest.approx(churned.mean(), abs=0.01)
+
+
+def test_platt_leaves_alone_what_it_cannot_better() -> None:
+    """On margins that say nothing, scaling does not win out of fold often enough to flip ranks."""
+    rng = np.random.default_rng(3)
+    churned = rng.random(500) < 0.3
+    platt = fit_platt(rng.normal(0, 1e-3, 500) + np.log(0.3 / 0.7), churned, seed=1)
+
+    assert platt.slope > 0
+
+
+def day(seed: int, slope: float, level: float, customers: int = 8000) -> Held:
+    """Margins of a day on which the truth was slope x margin + level."""
+    rng = np.random.default_rng(seed)
+    margin = rng.normal(0, 1.5, customers)
+    return margin, rng.random(customers) < sigmoid(slope * margin + level)
+
+
+@settings(max_examples=20, deadline=None)
+@given(slope=st.floats(0.3, 2.5), level=st.floats(-1, 1))
+def test_one_day_or_two_move_the_slope_half_way_and_the_level_not_at_all(slope: float, level: float) -> None:
+    found, same = (fit_platt_over_days([day(k, slope, level) for k in range(days)]) for days in (1, 2))
+
+    assert found == same
+    assert found.slope == pytest.approx((1 + slope) / 2, abs=0.06)
+    assert found.intercept == pytest.approx(0, abs=0.06)
+
+
+def test_the_level_moves_as_far_as_days_agree() -> None:
+    agreeing = fit_platt_over_days([day(k, 1.0, 0.5) for k in range(4)])
+    quarrelling = fit_platt_over_days([day(k, 1.0, level) for k, level in enumerate((0.9, -0.6, 0.7, -0.5))])
+
+    assert agreeing.intercept == pytest.approx(0.5, abs=0.1)
+    assert quarrelling.intercept == pytest.approx(0, abs=0.02)
+
+
+def test_a_day_of_too_few_who_left_tells_nothing() -> None:
+    margin, churned = day(1, 1.0, 0.5)
+    nobody = margin, np.arange(len(margin)) < 3
+
+    assert Platt() == fit_platt_over_days([nobody])
+    assert fit_platt_over_days([(margin, churned)]) == fit_platt_over_days([nobody, (margin, churned)])
+
+
+def test_ranks_are_kept_even_where_a_day_turned_them_round() -> None:
+    assert fit_platt_over_days([day(1, -0.8, 0.0)]).slope > 0

@@ -1,0 +1,88 @@
+"""Calibration: a line in log-odds, which keeps ranks and reasons, from rows that the trees have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import KFold
+
+from models.churn import sigmoid
+from training.measures import calibration_intercept
+
+Floats = npt.NDArray[np.float64]
+Held = tuple[Floats, npt.NDArray[np.bool_]]
+"""Log-odds and truth of rows that the trees have not seen, shape (rows,)."""
+
+_FEWEST = 10  # of each class
+_FEWEST_DAYS = 3  # two agree too easily by chance
+
+
+@dataclass(frozen=True)
+class Platt:
+    """Calibrated log-odds = slope x margin + intercept (Platt 1999), slope above 0 so that ranks are kept."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def __call__(self, margin: Floats) -> Floats:
+        return self.slope * margin + self.intercept
+
+
+def fit_platt(margin: Floats, churned: npt.NDArray[np.bool_], seed: int) -> Platt:
+    """Platt scaling, or the identity where it does not lower the log loss out of fold, or has too few to learn from."""
+    if not _tells((margin, churned)):
+        return Platt()
+    folds = KFold(5, shuffle=True, random_state=seed).split(margin)
+    scaled = np.empty_like(margin)
+    for others, held in folds:
+        scaled[held] = _line(margin[others], churned[others])(margin[held])
+    if log_loss(churned, sigmoid(scaled)) < log_loss(churned, sigmoid(margin)):
+        found = _line(margin, churned)
+        if found.slope > 0:
+            return found
+    return Platt()
+
+
+def fit_platt_over_days(days: Sequence[Held]) -> Platt:
+    """A line for days to come, from what was said and came true on some past ones, the latest first.
+
+    What one day asks for is half luck on the next, and as to the level mostly its season. The slope is that of the
+    latest day, half way to 1, about its mean. The level moves by the mean of what the days ask for, shrunk by how little
+    they agree (James & Stein 1961, positive part), and not at all for fewer than three.
+    """
+    days = [day for day in days if _tells(day)]
+    if not days:
+        return Platt()
+    margin, _ = days[0]
+    asked = _line(*days[0]).slope
+    slope = (1 + asked) / 2 if asked > 0 else 1.0
+    return Platt(slope, _shrunk(np.array([_level(*day) for day in days])) + (1 - slope) * float(margin.mean()))
+
+
+def _tells(held: Held) -> bool:
+    """Whether enough of either kind are among them."""
+    _, churned = held
+    return min(int(churned.sum()), int((~churned).sum())) >= _FEWEST
+
+
+def _level(margin: Floats, churned: npt.NDArray[np.bool_]) -> float:
+    """Log-odds by which too little was said on the whole."""
+    return float(calibration_intercept(churned.astype(float), sigmoid(margin), np.ones((1, len(margin))))[0])
+
+
+def _shrunk(asked: Floats) -> float:
+    """The mean, less what chance alone would make of it."""
+    mean = float(asked.mean())
+    if len(asked) < _FEWEST_DAYS or not mean:
+        return 0.0
+    return mean * max(0.0, 1 - float(asked.var(ddof=1)) / len(asked) / mean**2)
+
+
+def _line(margin: Floats, churned: npt.NDArray[np.bool_]) -> Platt:
+    fitted = LogisticRegression(C=1e6).fit(margin[:, None], churned)
+    return Platt(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))
