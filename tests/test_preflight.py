@@ -220,6 +220,7 @@ def test_the_page_is_for_all_people_in_every_look(
     [
         ({"judge": {"slices": ["shoe_size"]}}, "judge.slices names 'shoe_size'"),
         ({"value": {"column": "monthly_charges"}}, "value.column 'monthly_charges'"),
+        ({"value": {"column": "contract_price_per_30d"}}, "value.column 'contract_price_per_30d'"),
         ({"value": {"column": "usual_spend_per_28d"}}, ""),
         ({}, ""),
     ],

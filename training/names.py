@@ -55,8 +55,7 @@ def named_findings(shop: Shop, checked: CheckedTables, study: Study) -> Iterator
     except Refusal as refusal:
         yield refused("slices", "train", refusal, None, None)
     try:
-        named = study.value.column
-        if named and named not in CATALOG.by_name:  # some of which come only with what training finds out
+        if study.value.column and not _may_come(study.value.column, checked):
             value_column(study.churn.meant.in_catalog(catalog_of(shop, checked)).learnable, study)
     except Refusal as refusal:
         yield refused("value column", "train", refusal, None, None)
@@ -65,3 +64,12 @@ def named_findings(shop: Shop, checked: CheckedTables, study: Study) -> Iterator
             read_playbook(shop.folder)
     except Refusal as refusal:
         yield Finding("playbook", "score", "warning", "", "", refusal.what, refusal.code, mend=refusal.mend)
+
+
+def _may_come(column: str, checked: CheckedTables) -> bool:
+    """Whether it is of our catalog and all tables it needs are there: the rest may be what training finds out."""
+    feature = CATALOG.by_name.get(column)
+    return feature is not None and {need.partition(".")[0] for need in feature.needs} <= {
+        *checked.columns,
+        "references",
+    }
