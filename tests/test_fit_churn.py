@@ -66,6 +66,18 @@ def test_what_is_known_on_one_judged_day_is_fitted_once_for_that_day_and_the_nex
     assert not replace(panel, churned=~panel.churned).trees
 
 
+def test_days_whose_trees_saw_hardly_anybody_leave_move_no_level(
+    trained: Trained, checked: CheckedTables, study: Study
+) -> None:
+    """Where nobody left at the first cut-offs, trees of these alone would say that nobody ever will."""
+    catalog, split = trained.bundle.catalog, plan(checked, study).final
+    oldest = min(split.earlier, key=lambda day: len(day.fit))
+    panel = replace(trained.panel, churned=trained.panel.churned & ~trained.panel.at(*oldest.fit))
+    without = replace(split, earlier=tuple(day for day in split.earlier if day != oldest))
+
+    assert fit_split(panel, split, catalog, SMALL).platt == fit_split(panel, without, catalog, SMALL).platt
+
+
 def test_longer_silence_never_lowers_the_risk(trained: Trained) -> None:
     """Raising days_since_last_purchase with all else fixed, for every customer of the panel."""
     model, names = trained.bundle.model, trained.bundle.catalog.names

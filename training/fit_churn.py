@@ -14,7 +14,7 @@ from features.catalog import Catalog
 from models.churn import ChurnModel
 from training.folds import THIRDS
 from training.panel import Panel, Part, Split, Tried
-from training.platt import Held, Platt, fit_platt, fit_platt_over_days
+from training.platt import Held, Platt, fit_platt, fit_platt_over_days, tells
 from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
@@ -84,7 +84,8 @@ def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSetting
         margin, churned = (np.concatenate(parts) for parts in zip(*held, strict=True))
         platt = fit_platt(margin, churned, settings.seed)
     else:
-        days = [_held_day(panel, day, catalog, settings) for day in (Tried(split.fit, split.calibrate), *split.earlier)]
+        earlier = [day for day in split.earlier if tells(panel.churned[panel.at(*day.fit)])]
+        days = [_held_day(panel, day, catalog, settings) for day in (Tried(split.fit, split.calibrate), *earlier)]
         margin, churned = days[0]
         platt = fit_platt_over_days(days)
     return FittedTrees(_trees(panel, split.known, catalog, settings), platt, margin, churned)

@@ -35,7 +35,7 @@ class Platt:
 
 def fit_platt(margin: Floats, churned: npt.NDArray[np.bool_], seed: int) -> Platt:
     """Platt scaling, or the identity where it does not lower the log loss out of fold, or has too few to learn from."""
-    if not _tells((margin, churned)):
+    if not tells(churned):
         return Platt()
     folds = KFold(5, shuffle=True, random_state=seed).split(margin)
     scaled = np.empty_like(margin)
@@ -55,7 +55,7 @@ def fit_platt_over_days(days: Sequence[Held]) -> Platt:
     latest day, half way to 1, about its mean. The level moves by the mean of what the days ask for, shrunk by how little
     they agree (James & Stein 1961, positive part), and not at all for fewer than three.
     """
-    days = [day for day in days if _tells(day)]
+    days = [(margin, churned) for margin, churned in days if tells(churned)]
     if not days:
         return Platt()
     margin, _ = days[0]
@@ -64,9 +64,8 @@ def fit_platt_over_days(days: Sequence[Held]) -> Platt:
     return Platt(slope, _shrunk(np.array([_level(*day) for day in days])) + (1 - slope) * float(margin.mean()))
 
 
-def _tells(held: Held) -> bool:
-    """Whether enough of either kind are among them."""
-    _, churned = held
+def tells(churned: npt.NDArray[np.bool_]) -> bool:
+    """Whether enough of either kind are among them to say anything of a level."""
     return min(int(churned.sum()), int((~churned).sum())) >= _FEWEST
 
 
