@@ -42,7 +42,7 @@ def score(
     churn_list: Annotated[Path | None, typer.Option(help="Where to write the list; default: churn_list.csv in the shop's folder, its day in the name where a later one is scored.")] = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Score every customer at a cut-off into the ledger and write churn_list.csv; may be repeated.
+    """Score every customer at a cut-off into the ledger and write the churn list; may be repeated.
 
     Example: holdfast score --shop demo-shop --cutoff 2017-12-29
     """

@@ -38,13 +38,25 @@ def day(seed: int, slope: float, level: float, customers: int = 8000) -> Held:
 
 
 @settings(max_examples=20, deadline=None)
-@given(slope=st.floats(0.3, 2.5), level=st.floats(-1, 1))
-def test_one_day_or_two_move_the_slope_half_way_and_the_level_not_at_all(slope: float, level: float) -> None:
-    found, same = (fit_platt_over_days([day(k, slope, level) for k in range(days)]) for days in (1, 2))
+@given(slope=st.floats(0.3, 2.5), usual=st.floats(-4, 0))
+def test_one_day_or_two_move_the_slope_half_way_and_what_is_said_on_the_whole_not_at_all(
+    slope: float, usual: float
+) -> None:
+    margin, _ = day(1, 1.0, 0.0)
+    of = [
+        (margin + usual, np.random.default_rng(k).random(len(margin)) < sigmoid(slope * margin + usual)) for k in (1, 2)
+    ]
+    found, same = fit_platt_over_days(of[:1]), fit_platt_over_days(of)
 
     assert found == same
-    assert found.slope == pytest.approx((1 + slope) / 2, abs=0.06)
-    assert found.intercept == pytest.approx(0, abs=0.06)
+    assert found.slope == pytest.approx(slope**0.5, abs=0.08)
+    assert sigmoid(found(margin + usual)).mean() == pytest.approx(sigmoid(margin + usual).mean(), abs=1e-6)
+
+
+def test_a_day_that_can_be_told_apart_does_not_make_certain() -> None:
+    margin = np.linspace(-4, 4, 500)
+
+    assert fit_platt_over_days([(margin, margin > 0.01)]).slope == 2
 
 
 def test_the_level_moves_as_far_as_days_agree() -> None:

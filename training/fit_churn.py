@@ -28,7 +28,7 @@ class FittedTrees:
     Attributes
     ----------
     margin, churned
-        Log-odds and truth of the rows that `platt` comes from, of days those of the last, shape (rows,).
+        Log-odds and truth of rows that these trees' like had not seen, of days those of the last, shape (rows,).
     """
 
     booster: lgb.Booster
@@ -81,7 +81,8 @@ def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSetting
     """
     if split.calibrate is None:
         held = list(_held_out(panel, split.fit, catalog, settings))
-        margin, churned = (np.concatenate(parts) for parts in zip(*held, strict=True))
+        margin = np.concatenate([np.empty(0), *(part[0] for part in held)])
+        churned = np.concatenate([np.empty(0, bool), *(part[1] for part in held)])
         platt = fit_platt(margin, churned, settings.seed)
     else:
         earlier = [day for day in split.earlier if tells(panel.churned[panel.at(*day.fit)])]
@@ -105,8 +106,8 @@ def _held_out(panel: Panel, folds: tuple[Part, ...], catalog: Catalog, settings:
     for third in range(1, THIRDS + 1):
         for fold in folds:
             held = panel.at(fold) & (panel.third == third)
-            if held.any() and found < _ENOUGH:
-                fit = among & ~held
+            fit = among & ~held
+            if held.any() and found < _ENOUGH and tells(panel.churned[fit]):
                 found += int(held.sum())
                 trees = fit_trees(catalog, panel.X[fit], panel.churned[fit], settings)
                 yield _margin(trees, panel.X[held]), panel.churned[held]

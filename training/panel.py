@@ -21,7 +21,7 @@ Part = date | int
 """A part of the panel that is fitted, calibrated or judged on whole: a cut-off, or a fold where there is no time."""
 
 
-_EARLIER = 3  # days to calibrate on beside the last one: a level that four agree on is no whim of the season
+_EARLIER = 3  # days to calibrate on beside the last one
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Split:
     known
         All that is known when `judge` comes: what the calibrated model is refitted on, as a champion is.
     earlier
-        What could be fitted and calibrated on at up to three cut-offs before `calibrate`, the latest first.
+        What could be fitted and calibrated on at up to three cut-offs before `calibrate`, the latest first; a search may
+        have looked at them.
     """
 
     fit: tuple[Part, ...]

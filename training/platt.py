@@ -19,6 +19,7 @@ Held = tuple[Floats, npt.NDArray[np.bool_]]
 """Log-odds and truth of rows that the trees have not seen, shape (rows,)."""
 
 _FEWEST = 10  # of each class
+_SLOPES = (0.5, 2.0)  # a day that can nearly be told apart would ask for any
 _FEWEST_DAYS = 3  # two agree too easily by chance
 
 
@@ -52,16 +53,18 @@ def fit_platt_over_days(days: Sequence[Held]) -> Platt:
     """A line for days to come, from what was said and came true on some past ones, the latest first.
 
     What one day asks for is half luck on the next, and as to the level mostly its season. The slope is that of the
-    latest day, half way to 1, about its mean. The level moves by the mean of what the days ask for, shrunk by how little
-    they agree (James & Stein 1961, positive part), and not at all for fewer than three.
+    latest day, half way to 1 in logarithms and within `_SLOPES`, with what is said on the whole kept. The level moves by
+    the mean of what the days ask for, shrunk by how little they agree, and not at all for fewer than three. Days whose
+    horizons overlap agree the more for that.
     """
     days = [(margin, churned) for margin, churned in days if tells(churned)]
     if not days:
         return Platt()
     margin, _ = days[0]
     asked = _line(*days[0]).slope
-    slope = (1 + asked) / 2 if asked > 0 else 1.0
-    return Platt(slope, _shrunk(np.array([_level(*day) for day in days])) + (1 - slope) * float(margin.mean()))
+    slope = float(np.clip(asked**0.5, *_SLOPES)) if asked > 0 else 1.0
+    kept = _level(slope * margin, sigmoid(margin))
+    return Platt(slope, kept + _shrunk(np.array([_level(*day) for day in days])))
 
 
 def tells(churned: npt.NDArray[np.bool_]) -> bool:
@@ -69,9 +72,9 @@ def tells(churned: npt.NDArray[np.bool_]) -> bool:
     return min(int(churned.sum()), int((~churned).sum())) >= _FEWEST
 
 
-def _level(margin: Floats, churned: npt.NDArray[np.bool_]) -> float:
-    """Log-odds by which too little was said on the whole."""
-    return float(calibration_intercept(churned.astype(float), sigmoid(margin), np.ones((1, len(margin))))[0])
+def _level(margin: Floats, came: npt.NDArray[np.bool_] | Floats) -> float:
+    """Log-odds by which less was said on the whole than came."""
+    return float(calibration_intercept(came.astype(float), sigmoid(margin), np.ones((1, len(margin))))[0])
 
 
 def _shrunk(asked: Floats) -> float:
