@@ -22,7 +22,7 @@ from features.store import Store
 from models.definition import ChurnDefinition
 from models.habits import ValueColumn, habits
 from training.fit_value import tier_edges
-from training.folds import FOLDS, THIRDS, folds, thirds
+from training.folds import FOLDS, THIRDS, folds, thirds, together
 from training.labels import churn_labels
 from training.plan import plan
 from training.preflight import preflight
@@ -198,7 +198,7 @@ rows = st.lists(
 def test_rows_of_one_customer_share_a_fold(found: list[tuple[int, int, float]], seed: int) -> None:
     ids = np.array([f"c{customer}" for customer, _, _ in found], object)
     X = np.array([[float(a), b] for _, a, b in found])
-    of = folds(X, ids, seed)
+    of = folds(together(X, ids), seed)
 
     assert set(of.tolist()) <= set(range(1, FOLDS + 1))
     for i, one in enumerate(found):
@@ -210,7 +210,7 @@ def test_rows_of_one_customer_share_a_fold(found: list[tuple[int, int, float]], 
 @given(rows, st.integers(0, 5))
 def test_rows_of_one_customer_share_a_third(found: list[tuple[int, int, float]], seed: int) -> None:
     ids = np.array([f"c{customer}" for customer, _, _ in found], object)
-    of = thirds(np.array([[float(a), b] for _, a, b in found]), ids, seed)
+    of = thirds(together(np.array([[float(a), b] for _, a, b in found]), ids), seed)
 
     assert set(of.tolist()) <= set(range(1, THIRDS + 1))
     assert all(len(set(of[ids == customer])) == 1 for customer in set(ids))
@@ -219,15 +219,15 @@ def test_rows_of_one_customer_share_a_third(found: list[tuple[int, int, float]],
 def test_each_fold_has_rows_of_every_third() -> None:
     ids = np.array([f"c{k}" for k in range(1000)], object)
     X = np.arange(1000.0)[:, None]
-    together = np.bincount(folds(X, ids, 1) * (THIRDS + 1) + thirds(X, ids, 1))
+    both = np.bincount(folds(together(X, ids), 1) * (THIRDS + 1) + thirds(together(X, ids), 1))
 
-    assert together[together > 0].min() >= 40
+    assert both[both > 0].min() >= 40
 
 
 def test_a_copy_of_a_row_shares_its_fold() -> None:
     """Of a thousand customers fifty stand in the table twice, under another id."""
     X = np.arange(1050.0)[:, None] % 1000
-    of = folds(X, np.array([f"c{k}" for k in range(1050)], object), 3)
+    of = folds(together(X, np.array([f"c{k}" for k in range(1050)], object)), 3)
 
     assert of[:50].tolist() == of[1000:].tolist()
 
@@ -235,7 +235,7 @@ def test_a_copy_of_a_row_shares_its_fold() -> None:
 def test_folds_are_of_nearly_equal_size() -> None:
     ids = np.array([f"c{k}" for k in range(1000)], object)
 
-    assert [200] * FOLDS == np.bincount(folds(np.arange(1000.0)[:, None], ids, 1))[1:].tolist()
+    assert [200] * FOLDS == np.bincount(folds(together(np.arange(1000.0)[:, None], ids), 1))[1:].tolist()
 
 
 def test_every_fold_is_judged_once_by_a_model_that_has_not_seen_it() -> None:
@@ -291,7 +291,7 @@ def test_the_pyramid_has_no_tier_above_an_emptied_one(brought: list[float]) -> N
 def test_columns_so_coarse_that_rows_are_equal_by_chance_do_not_empty_a_fold() -> None:
     random = np.random.default_rng(1)
     X, ids = random.integers(0, 3, (3000, 2)).astype(float), np.array([f"c{k % 1000}" for k in range(3000)], object)
-    of = folds(X, ids, 1)
+    of = folds(together(X, ids), 1)
 
     assert np.bincount(of)[1:].min() >= 590
     assert all(len(set(of[ids == customer])) == 1 for customer in ids[:50])

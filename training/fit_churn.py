@@ -38,7 +38,7 @@ class FittedTrees:
 
     def log_odds(self, X: Floats) -> Floats:
         """Shape (rows,): calibrated log-odds."""
-        return self.platt(_margin(self.booster, X))
+        return self.platt(margin_of(self.booster, X))
 
 
 def tree_parameters(catalog: Catalog, settings: FitSettings) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def fit_split(panel: Panel, split: Split, catalog: Catalog, settings: FitSetting
 
 def _held_day(panel: Panel, day: Tried, catalog: Catalog, settings: FitSettings) -> Held:
     rows = panel.at(day.on)
-    return _margin(_trees(panel, day.fit, catalog, settings), panel.X[rows]), panel.churned[rows]
+    return margin_of(_trees(panel, day.fit, catalog, settings), panel.X[rows]), panel.churned[rows]
 
 
 def _held_out(panel: Panel, folds: tuple[Part, ...], catalog: Catalog, settings: FitSettings) -> Iterator[Held]:
@@ -105,15 +105,18 @@ def _held_out(panel: Panel, folds: tuple[Part, ...], catalog: Catalog, settings:
     among, found = panel.at(*folds), 0
     for third in range(1, THIRDS + 1):
         for fold in folds:
+            if found >= _ENOUGH:
+                return
             held = panel.at(fold) & (panel.third == third)
             fit = among & ~held
-            if held.any() and found < _ENOUGH and tells(panel.churned[fit]):
+            if held.any() and tells(panel.churned[fit]):
                 found += int(held.sum())
                 trees = fit_trees(catalog, panel.X[fit], panel.churned[fit], settings)
-                yield _margin(trees, panel.X[held]), panel.churned[held]
+                yield margin_of(trees, panel.X[held]), panel.churned[held]
 
 
-def _margin(trees: lgb.Booster, X: Floats) -> Floats:
+def margin_of(trees: lgb.Booster, X: Floats) -> Floats:
+    """Shape (rows,): log-odds of trees, not calibrated."""
     return np.asarray(trees.predict(X, raw_score=True), float)
 
 

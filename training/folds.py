@@ -10,35 +10,37 @@ THIRDS = 3
 _COPIES = 0.05  # of the rows, in one group
 
 
-def folds(X: npt.NDArray[np.float64], customer_ids: npt.NDArray[np.object_], seed: int) -> npt.NDArray[np.int32]:
-    """A fold from 1 to FOLDS for each row; rows of one customer and rows of equal values share one.
+def together(X: npt.NDArray[np.float64], customer_ids: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
+    """The group of each row: rows of one customer, and rows of equal values, stay together.
 
     A row that is found again in another fold would be judged by a model that knows its answer. Where columns are so
     coarse that chance makes many rows equal, only customers are kept together.
     """
-    return _spread(X, customer_ids, FOLDS, seed)
-
-
-def thirds(X: npt.NDArray[np.float64], customer_ids: npt.NDArray[np.object_], seed: int) -> npt.NDArray[np.int32]:
-    """A third from 1 to THIRDS for each row, whatever its fold; rows share one as they share a fold."""
-    return _spread(X, customer_ids, THIRDS, seed + 1)
-
-
-def _spread(
-    X: npt.NDArray[np.float64], customer_ids: npt.NDArray[np.object_], parts: int, seed: int
-) -> npt.NDArray[np.int32]:
-    """A part from 1 on for each row, about equally many rows in each; rows that belong together share one."""
     rows = len(customer_ids)
-    if not rows:
-        return np.empty(0, np.int32)
     _, customer = np.unique(customer_ids.astype(str), return_inverse=True)
-    group = customer
-    if X.shape[1]:
-        alike = np.ascontiguousarray(np.nan_to_num(X, nan=np.inf)).view(np.void(X.shape[1] * X.itemsize).dtype).ravel()
-        _, value = np.unique(alike, return_inverse=True)
-        linked = _linked(customer, value)
-        # columns so coarse that most rows have their double: these are no copies of one another
-        group = linked if np.bincount(linked).max() <= max(_COPIES * rows, np.bincount(customer).max()) else customer
+    if not rows or not X.shape[1]:
+        return customer
+    alike = np.ascontiguousarray(np.nan_to_num(X, nan=np.inf)).view(np.void(X.shape[1] * X.itemsize).dtype).ravel()
+    _, value = np.unique(alike, return_inverse=True)
+    linked = _linked(customer, value)
+    # columns so coarse that most rows have their double: these are no copies of one another
+    return linked if np.bincount(linked).max() <= max(_COPIES * rows, np.bincount(customer).max()) else customer
+
+
+def folds(group: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.int32]:
+    """A fold from 1 to FOLDS for each row; rows of one group share one."""
+    return _spread(group, FOLDS, seed)
+
+
+def thirds(group: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.int32]:
+    """A third from 1 to THIRDS for each row, whatever its fold; rows of one group share one."""
+    return _spread(group, THIRDS, seed + 1)
+
+
+def _spread(group: npt.NDArray[np.intp], parts: int, seed: int) -> npt.NDArray[np.int32]:
+    """A part from 1 on for each row, about equally many rows in each."""
+    if not len(group):
+        return np.empty(0, np.int32)
     random = np.random.default_rng(seed)
     members, sizes = np.unique(group, return_counts=True)
     order = random.permutation(len(members))

@@ -17,7 +17,7 @@ from training.baselines import Baseline
 from training.bootstrap import DRAWS, FEWER, Measure, measured, over_parts, summary
 from training.calibrations import calibrated
 from training.curves import gains_curve, reliability_curve
-from training.fit_churn import fit_split
+from training.fit_churn import fit_split, margin_of
 from training.grade import grade
 from training.measures import DISTANCES, MEASURES, calibration_error_noise, further_measures
 from training.panel import Panel, Split
@@ -170,7 +170,7 @@ def _judge_split(
 ) -> JudgedCutoff:
     assert split.judge is not None
     fitted, rows = fit_split(panel, split, catalog, settings), panel.at(split.judge)
-    margin = np.asarray(fitted.booster.predict(panel.X[rows], raw_score=True), float)
+    margin = margin_of(fitted.booster, panel.X[rows])
     probability = {"holdfast": sigmoid(fitted.platt(margin))}
     for name, baseline in baselines.items():
         probability[name] = baseline(panel, split, catalog)

@@ -68,8 +68,5 @@ def named_findings(shop: Shop, checked: CheckedTables, study: Study) -> Iterator
 
 def _may_come(column: str, checked: CheckedTables) -> bool:
     """Whether it is of our catalog and all tables it needs are there: the rest may be what training finds out."""
-    feature = CATALOG.by_name.get(column)
-    return feature is not None and {need.partition(".")[0] for need in feature.needs} <= {
-        *checked.columns,
-        "references",
-    }
+    feature, there = CATALOG.by_name.get(column), {*checked.columns, "references"}
+    return feature is not None and {need.partition(".")[0] for need in feature.needs} <= there

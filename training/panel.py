@@ -13,7 +13,7 @@ import pyarrow as pa
 from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.snapshot import day_number
-from training.folds import folds, thirds
+from training.folds import folds, thirds, together
 from training.labels import Labels, is_matured
 from training.study import CutoffSettings, Minimums, Study
 
@@ -198,8 +198,10 @@ def build_panel(
     _require_enough(labels[last], minimums, where, more, otherwise)
     taken, known = vectors.take(kept), labels[kept]
     ids = np.array(taken.column("customer_id").to_pylist(), object)
-    none = np.zeros(len(kept), np.int32)
-    fold, third = (none, none) if in_time else (folds(X[kept], ids, seed), thirds(X[kept], ids, seed))
+    fold = third = np.zeros(len(kept), np.int32)
+    if not in_time:
+        group = together(X[kept], ids)
+        fold, third = folds(group, seed), thirds(group, seed)
     return Panel(taken, X[kept], known.churned, known.spend, cutoff[kept], ids, fold, third)
 
 

@@ -41,9 +41,9 @@ def fit_platt(margin: Floats, churned: npt.NDArray[np.bool_], seed: int) -> Plat
     folds = KFold(5, shuffle=True, random_state=seed).split(margin)
     scaled = np.empty_like(margin)
     for others, held in folds:
-        scaled[held] = _line(margin[others], churned[others])(margin[held])
+        scaled[held] = line(margin[others], churned[others])(margin[held])
     if log_loss(churned, sigmoid(scaled)) < log_loss(churned, sigmoid(margin)):
-        found = _line(margin, churned)
+        found = line(margin, churned)
         if found.slope > 0:
             return found
     return Platt()
@@ -61,7 +61,7 @@ def fit_platt_over_days(days: Sequence[Held]) -> Platt:
     if not days:
         return Platt()
     margin, _ = days[0]
-    asked = _line(*days[0]).slope
+    asked = line(*days[0]).slope
     slope = float(np.clip(asked**0.5, *_SLOPES)) if asked > 0 else 1.0
     kept = _level(slope * margin, sigmoid(margin))
     return Platt(slope, kept + _shrunk(np.array([_level(*day) for day in days])))
@@ -85,6 +85,7 @@ def _shrunk(asked: Floats) -> float:
     return mean * max(0.0, 1 - float(asked.var(ddof=1)) / len(asked) / mean**2)
 
 
-def _line(margin: Floats, churned: npt.NDArray[np.bool_]) -> Platt:
+def line(margin: Floats, churned: npt.NDArray[np.bool_]) -> Platt:
+    """The line of least log loss, whatever its slope."""
     fitted = LogisticRegression(C=1e6).fit(margin[:, None], churned)
     return Platt(float(fitted.coef_[0, 0]), float(fitted.intercept_[0]))

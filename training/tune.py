@@ -103,8 +103,9 @@ def tune(
     """The settings of least mean log loss over `tried`, by a tree-structured Parzen estimator (Bergstra et al. 2011).
 
     They are searched at a quick learning rate, of which the losses are told; the best are then taken at a careful one
-    (Friedman 2001, section 5), whatever its loss, unless these trees would be too many. The number of trees is that after which the mean loss was least. The same panel, seed and number of trials find the
-    same settings; a search that time cuts short may not.
+    (Friedman 2001, section 5), whatever its loss, unless these trees would be too many. The number of trees is that after
+    which the mean loss was least. The same panel, seed and number of trials find the same settings; a search that time
+    cuts short may not.
 
     Parameters
     ----------

@@ -24,16 +24,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import duckdb
 import numpy as np
 import numpy.typing as npt
-from churn_sets import SETS, ChurnSet
+from churn_sets import SETS, ChurnSet, present
 from learners import LEARNERS
 from real_tables import REAL_DATA
 from results import Bound, conclude
 
 from features.store import written_whole
-from training.bootstrap import FEWER, Measure, draws, measured, summary
+from training.bootstrap import FEWER, Measure, measured, summary
 from training.drift import holm
 from training.measures import MEASURES, calibration_error, calibration_error_noise, calibration_slope
-from training.savings import Costs
+from training.savings import Costs, saved_by_rule
 
 Floats = npt.NDArray[np.float64]
 KEPT = Path(__file__).resolve().parents[2] / "models" / "store" / "bench-accuracy"
@@ -129,15 +129,8 @@ def savings(said: Said) -> dict[str, dict[str, Any]]:
     place = {customer: k for k, customer in enumerate(table["id"].tolist())}
     rows = [place[customer] for customer in said.customer_ids]
     false_alarm, missed, won = (np.asarray(table[name], float)[rows] for name in ("C_FP", "C_FN", "C_TP"))
-    costs, found = Costs(false_alarm, missed, won), {}
-    for name, p in said.probability.items():
-        offered = {"least_expected_cost": costs.pays(p), "threshold_one_half": p >= 0.5}
-        saved = np.concatenate(
-            [costs.saved(offered, said.churned, weights) for [weights] in draws([said.customer_ids], 4, FEWER)]
-        )
-        found[name] = {rule: summary(saved[:, k]) for k, rule in enumerate(offered)}
-        found[name]["share_targeted"] = float(offered["least_expected_cost"].mean())
-    return found
+    costs = Costs(false_alarm, missed, won)
+    return {name: saved_by_rule(costs, p, said.churned, said.customer_ids, 4) for name, p in said.probability.items()}
 
 
 def _standard_error(of: Mapping[str, float]) -> float:
@@ -154,11 +147,8 @@ def main() -> None:
     if options.fresh:
         for file in KEPT.glob("*/*"):
             file.unlink()
-    chosen = [one for one in SETS if one.name in options.sets.split(",")]
-    for one in chosen:
-        if not one.is_present:
-            sys.stderr.write(f"left out: {one.name} is not in {REAL_DATA}\n")
-    all_said = [said_by_all(one, options.seconds) for one in chosen if one.is_present]
+    chosen = present([one for one in SETS if one.name in options.sets.split(",")])
+    all_said = [said_by_all(one, options.seconds) for one in chosen]
     report(all_said, options.seconds)
 
 
@@ -201,10 +191,10 @@ def report(all_said: Sequence[Said], seconds: int) -> None:
         if said.of.name == "tv_subscription_churn":
             saved = savings(said)
             figures[said.of.name]["savings"] = saved
-            rule = "least_expected_cost"
-            ours, error = saved["holdfast"][rule]["value"], _standard_error(saved["holdfast"][rule])
-            peer = max(said.peers, key=lambda name: saved[name][rule]["value"])
-            theirs = saved[peer][rule]["value"]
+            by_rule = {name: of["least_expected_cost"]["saved"] for name, of in saved.items()}
+            ours, error = by_rule["holdfast"]["value"], _standard_error(by_rule["holdfast"])
+            peer = max(said.peers, key=lambda name: by_rule[name]["value"])
+            theirs = by_rule[peer]["value"]
             bounds.append(Bound("tv: savings, others' on other folds", ours, TV_SAVINGS - error, at_least=True))
             bounds.append(Bound(f"tv: savings, those of the best peer ({peer})", ours, theirs, at_least=True))
     for m, tests in best.items():

@@ -6,8 +6,7 @@ python tests/benchmarks/bench_calibration.py
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -15,32 +14,28 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 import numpy.typing as npt
-from churn_sets import IN_TIME, ChurnSet
+from churn_sets import IN_TIME, judged_everywhere, present
 from results import Bound, conclude
 
+from features.catalog import Catalog
 from models.churn import sigmoid
 from training.calibrations import calibrated
-from training.fit_churn import fit_split
+from training.fit_churn import fit_split, margin_of
 from training.measures import calibration_error, log_loss
-from training.panel import split_before
+from training.panel import Panel, Split
 from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
 WAYS = ("none", "platt", "served")
 
 
-def measured(of: ChurnSet, horizon_days: int) -> Iterator[tuple[tuple[float, float], ...]]:
-    """For each cut-off that can be judged, by WAYS log loss and calibration error."""
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = of.prepared(Path(folder) / "shop")
-    panel, cutoffs = prepared.panel, prepared.plan.cutoffs
-    for cutoff in cutoffs:
-        split = split_before(cutoffs, cutoff, horizon_days)
-        if split is None:
-            continue
-        fitted, rows = fit_split(panel, split, prepared.catalog, FitSettings()), panel.at(cutoff)
+def measured(panel: Panel, splits: Sequence[Split], catalog: Catalog) -> Iterator[tuple[tuple[float, float], ...]]:
+    """For each split, by WAYS log loss and calibration error."""
+    for split in splits:
+        assert split.judge is not None
+        fitted, rows = fit_split(panel, split, catalog, FitSettings()), panel.at(split.judge)
         churned, once = panel.churned[rows].astype(float), np.ones((1, int(rows.sum())))
-        margin = np.asarray(fitted.booster.predict(panel.X[rows], raw_score=True), float)
+        margin = margin_of(fitted.booster, panel.X[rows])
         said = calibrated(fitted.margin, fitted.churned, margin) | {"served": sigmoid(fitted.platt(margin))}
         yield tuple(
             (float(log_loss(churned, said[way], once)[0]), float(calibration_error(churned, said[way], once)[0]))
@@ -51,11 +46,9 @@ def measured(of: ChurnSet, horizon_days: int) -> Iterator[tuple[tuple[float, flo
 def main() -> None:
     rows: list[tuple[object, ...]] = []
     means = []
-    for horizon_days, of in IN_TIME:
-        if not of.is_present:
-            sys.stderr.write(f"left out: {of.name} is not there\n")
-            continue
-        found = np.array(list(measured(of, horizon_days)))  # (cut-offs, ways, measures)
+    for of in present(IN_TIME):
+        prepared, horizon_days, splits = judged_everywhere(of)
+        found = np.array(list(measured(prepared.panel, splits, prepared.catalog)))  # (cut-offs, ways, measures)
         mean = found.mean(axis=0)
         means.append(mean)
         cells = [f"{error:.4f}" for error in mean[:, 1]]

@@ -6,7 +6,6 @@ python tests/benchmarks/bench_newcomers.py
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 import numpy.typing as npt
-from churn_sets import IN_TIME, ChurnSet
+from churn_sets import IN_TIME, ChurnSet, judged_everywhere, present
 from results import Bound, conclude
 
 from features.catalog import Catalog
@@ -25,12 +24,12 @@ from training.baselines import logistic, rfm_logistic
 from training.bootstrap import measured, summary
 from training.fit_churn import fit_split
 from training.measures import log_loss
-from training.panel import Panel, Split, split_before
+from training.panel import Panel, Split
 from training.study import FitSettings
 
 Floats = npt.NDArray[np.float64]
 Learner = Callable[[Panel, Split, Catalog], Floats]
-_FEWEST = 40  # newcomers to learn from and of each kind among those judged
+_FEWEST = 40  # newcomers of either kind, to learn from and to judge
 
 
 def trees(settings: FitSettings) -> Learner:
@@ -65,23 +64,20 @@ def of_newcomers(panel: Panel, catalog: Catalog, horizon_days: int) -> Panel:
     return replace(panel, vectors=panel.vectors.filter(rows), **{name: getattr(panel, name)[rows] for name in arrays})
 
 
-def compared(of: ChurnSet, horizon_days: int) -> tuple[int, int, dict[str, dict[str, float]]] | None:
-    """Cut-offs, newcomers, the log loss of the trees of all, and how much more each of ALONE has; None of too few."""
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = of.prepared(Path(folder) / "shop")
-    panel, catalog, cutoffs = prepared.panel, prepared.catalog, prepared.plan.cutoffs
+def compared(of: ChurnSet) -> tuple[int, int, int, dict[str, dict[str, float]]] | None:
+    """Horizon in days, cut-offs, rows of newcomers, the log loss of the trees of all, and how much more each of ALONE has; None of too few."""
+    prepared, horizon_days, splits = judged_everywhere(of)
+    panel, catalog = prepared.panel, prepared.catalog
     new = of_newcomers(panel, catalog, horizon_days)
     said: dict[str, list[Floats]] = {name: [] for name in ("trees of all", *ALONE)}
     came, ids = [], []
-    for cutoff in cutoffs:
-        split = split_before(cutoffs, cutoff, horizon_days)
-        if split is None:
-            continue
-        rows, known = new.at(cutoff), new.churned[new.at(*split.fit)]
+    for split in splits:
+        assert split.judge is not None
+        rows, known = new.at(split.judge), new.churned[new.at(*split.fit)]
         few = min(known.sum(), (~known).sum(), new.churned[rows].sum(), (~new.churned[rows]).sum())
         if few < _FEWEST:
             continue
-        among = np.isin(panel.customer_ids[panel.at(cutoff)], new.customer_ids[rows])
+        among = np.isin(panel.customer_ids[panel.at(split.judge)], new.customer_ids[rows])
         said["trees of all"].append(trees(FitSettings())(panel, split, catalog)[among])
         for name, learner in ALONE.items():
             said[name].append(learner(new, split, catalog))
@@ -93,20 +89,17 @@ def compared(of: ChurnSet, horizon_days: int) -> tuple[int, int, dict[str, dict[
     drawn = measured([np.concatenate(came)], pooled, [np.concatenate(ids)], {"loss": log_loss}, 1)
     loss = {name: values["loss"][0] for name, values in drawn.items()}
     found = {name: summary(loss[name] - loss["trees of all"]) for name in ALONE}
-    return len(came), sum(map(len, came)), {"trees of all": summary(loss["trees of all"]), **found}
+    return horizon_days, len(came), sum(map(len, came)), {"trees of all": summary(loss["trees of all"]), **found}
 
 
 def main() -> None:
     rows, figures, better = [], {}, []
-    for horizon_days, of in IN_TIME:
-        if not of.is_present:
-            sys.stderr.write(f"left out: {of.name} is not there\n")
-            continue
-        told = compared(of, horizon_days)
+    for of in present(IN_TIME):
+        told = compared(of)
         if told is None:
-            sys.stderr.write(f"left out: {of.name} over {horizon_days} days has too few newcomers\n")
+            sys.stderr.write(f"left out: {of.name} has too few newcomers over this horizon\n")
             continue
-        cutoffs, newcomers, found = told
+        horizon_days, cutoffs, newcomers, found = told
         figures[f"{of.name}_{horizon_days}"] = found
         cells = [f"{found[n]['value']:+.4f} [{found[n]['low']:+.4f}, {found[n]['high']:+.4f}]" for n in ALONE]
         rows.append((of.name, horizon_days, cutoffs, newcomers, f"{found['trees of all']['value']:.4f}", *cells))

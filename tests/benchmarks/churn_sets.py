@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +18,7 @@ from features.commands import init
 from features.console import Stopwatch
 from features.shop import read_shop
 from features.store import Store
+from training.panel import Split, judging_splits
 from training.study import read_study
 from training.train import Prepared, prepare_panel
 
@@ -133,14 +136,31 @@ SETS = (
 """Every set of the accuracy table, those that are judged in time first."""
 
 IN_TIME = (
-    (14, ChurnSet("complete_journey", study=silence(14, 28, 14, 1, min_history_days=56))),
-    (28, ChurnSet("complete_journey")),
-    (56, ChurnSet("complete_journey", study=silence(56, 91, 28, 1, min_history_days=56))),
-    (14, ta_feng(14, active_within_days=42, every_days=14)),
-    (28, ta_feng(28, active_within_days=63, every_days=7)),
-    (28, cdnow(28, active_within_days=91)),
-    (56, cdnow(56, active_within_days=182)),
-    (91, cdnow(91, active_within_days=182)),
-    (28, ChurnSet("simulated")),
+    ChurnSet("complete_journey", study=silence(14, 28, 14, 1, min_history_days=56)),
+    ChurnSet("complete_journey"),
+    ChurnSet("complete_journey", study=silence(56, 91, 28, 1, min_history_days=56)),
+    ta_feng(14, active_within_days=42, every_days=14),
+    ta_feng(28, active_within_days=63, every_days=7),
+    cdnow(28, active_within_days=91),
+    cdnow(56, active_within_days=182),
+    cdnow(91, active_within_days=182),
+    ChurnSet("simulated"),
 )
-"""Shops whose past tells what a model of one day is worth on later ones: horizon in days, and the set."""
+"""Shops whose past tells what a model of one day is worth on later ones, over several horizons."""
+
+
+def present(sets: Sequence[ChurnSet]) -> Iterator[ChurnSet]:
+    """Those that are on this machine; of the others it is said that they are left out."""
+    for one in sets:
+        if one.is_present:
+            yield one
+        else:
+            sys.stderr.write(f"left out: {one.name} is not in {REAL_DATA}\n")
+
+
+def judged_everywhere(of: ChurnSet) -> tuple[Prepared, int, list[Split]]:
+    """Its panel, its horizon in days, and a split for every cut-off that has enough before it."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = of.prepared(Path(folder) / "shop")
+        days = read_study(Path(folder) / "shop").churn.meant.label_days
+    return prepared, days, judging_splits(prepared.plan.cutoffs, len(prepared.plan.cutoffs), days)
