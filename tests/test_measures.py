@@ -75,6 +75,33 @@ def test_many_draws_are_measured_at_once() -> None:
         assert one_by_one == pytest.approx(measure(churned, probability, draws))
 
 
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=25)
+def test_who_stands_first_among_those_who_are_alike_changes_nothing(seed: int) -> None:
+    churned, probability = some(seed)
+    draws = np.random.default_rng(seed).integers(0, 3, (3, 300)).astype(float)
+    leavers_first = np.argsort(-churned, kind="stable")
+
+    for measure in {**MEASURES, **further_measures(ProfitSettings())}.values():
+        found = measure(churned[leavers_first], probability[leavers_first], draws[:, leavers_first])
+        assert found == pytest.approx(measure(churned, probability, draws), abs=1e-9)
+
+
+def test_where_all_are_alike_there_is_no_lift_and_one_gap() -> None:
+    churned = (np.arange(40) < 10).astype(float)
+
+    assert lift_at_10(churned, np.full(40, 0.2), np.ones((1, 40)))[0] == pytest.approx(1)
+    assert calibration_error(churned, np.full(40, 0.2), np.ones((1, 40)))[0] == pytest.approx(0.05)
+
+
+def test_of_those_who_are_alike_as_many_count_as_fit() -> None:
+    """Two are riskiest, one of whom left; of the four after them, of whom one left, half fill the fifth of twenty."""
+    churned = np.array([1, 0, 0, 0, 0, 1] + [1, 1] + [0] * 12, float)
+    probability = np.array([0.9] * 2 + [0.5] * 4 + [0.1] * 14)
+
+    assert gain(churned, probability, np.ones((1, 20)), 0.2)[0] == pytest.approx((1 + 1 / 2) / 4)
+
+
 def test_every_measure_lies_within_its_interval() -> None:
     """Also the calibration error of probabilities that came true to the last customer: any draw has a larger one."""
     probability = np.repeat(np.linspace(0.05, 0.95, 10), 100)

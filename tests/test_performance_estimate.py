@@ -29,7 +29,11 @@ def test_probabilities_that_are_all_alike_promise_no_order() -> None:
 
     assert found is not None
     assert found.measures["auc"].low == found.measures["auc"].high == 0.5
+    lift = found.measures["lift_at_10"]
+    assert (1, 1) == pytest.approx((lift.low, lift.high))
     assert 0.21 == pytest.approx(found.measures["brier"].value, abs=0.003)  # 0.3 x 0.7
+    # the mean distance of a share of 200 from 0.3 is sqrt(2 / pi) of its spread
+    assert found.measures["calibration_error"].value == pytest.approx((2 / np.pi * 0.21 / 200) ** 0.5, abs=0.004)
 
 
 def test_the_brier_score_to_be_expected_by_hand() -> None:

@@ -46,13 +46,13 @@ def lift_at_10(churned: Floats, probability: Floats, weights: Floats) -> Floats:
 
 
 def gain(churned: Floats, probability: Floats, weights: Floats, share: float) -> Floats:
-    """Share of all churners who are among this share of customers, the riskiest."""
-    order = np.argsort(-probability, kind="stable")
-    drawn, truth = weights[:, order], churned[order]
+    """Share of all churners who are among this share of customers, the riskiest; of those who are alike, as many as fit."""
+    positives, negatives = (side[:, ::-1] for side in _by_rising_value(churned, probability, weights))
+    drawn = positives + negatives
     most = drawn.sum(axis=1, keepdims=True) * share
     before = np.cumsum(drawn, axis=1) - drawn
-    inside = np.clip(most - before, 0, drawn)
-    return np.asarray((inside @ truth) / (drawn @ truth), float)
+    inside = np.divide(np.clip(most - before, 0, drawn), drawn, out=np.zeros_like(drawn), where=drawn > 0)
+    return np.asarray((positives * inside).sum(axis=1) / positives.sum(axis=1), float)
 
 
 def brier(churned: Floats, probability: Floats, weights: Floats) -> Floats:
@@ -91,9 +91,13 @@ def calibration_error_noise(
 
 
 def _bins(probability: Floats, bins: int) -> Floats:
-    """Which bin of equal count each probability is in, shape (n, bins) of 0 and 1."""
-    rank = np.argsort(np.argsort(probability, kind="stable"), kind="stable")
-    return np.asarray(np.eye(bins)[np.minimum(rank * bins // len(rank), bins - 1)], float)
+    """How much of each row is in which bin of equal count, shape (n, bins): all in one, unless those alike straddle."""
+    order, starts = _ties(probability)
+    in_order = np.eye(bins)[np.arange(len(order)) * bins // len(order)]
+    alike = np.diff(np.r_[starts, len(order)])
+    member = np.empty_like(in_order)
+    member[order] = (np.add.reduceat(in_order, starts, axis=0) / alike[:, None]).repeat(alike, axis=0)
+    return np.asarray(member, float)
 
 
 def calibration_slope(churned: Floats, probability: Floats, weights: Floats) -> Floats:
@@ -195,7 +199,12 @@ def further_measures(profit: ProfitSettings) -> dict[str, Measure]:
 
 def _by_rising_value(churned: Floats, probability: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Weight of churners and of the others at each distinct probability, rising; shape (draws, values)."""
-    order = np.argsort(probability, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(probability[order]) > 0])
+    order, starts = _ties(probability)
     drawn, truth = weights[:, order], churned[order]
     return np.add.reduceat(drawn * truth, starts, axis=1), np.add.reduceat(drawn * (1 - truth), starts, axis=1)
+
+
+def _ties(probability: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The rows by rising probability, and where in that order each distinct one starts."""
+    order = np.argsort(probability, kind="stable")
+    return order, np.flatnonzero(np.r_[True, np.diff(probability[order]) > 0])
