@@ -36,11 +36,12 @@ class Side:
 def compared(a: Side, b: Side) -> dict[str, Any]:
     """What the two judgments and bundles tell, as `holdfast compare --json` prints it without `on_new_labels`.
 
-    `judged` holds the measures over the cut-offs that both were judged on, each bundle by models trained before these;
-    none where there is no such cut-off, or where they answer other questions.
+    `judged` holds the measures over the cut-offs that both were judged on, each bundle by models trained before these, or
+    of random fifths of one table, each by a model that had not seen them; none where nothing was judged for both, or
+    where they answer other questions.
     """
     same = a.bundle.definition == b.bundle.definition
-    both = [cutoff for cutoff in a.judgment["cutoffs"] if cutoff in b.judgment["cutoffs"]] if same else []
+    both = _judged_for_both(a, b) if same else []
     return {
         "bundles": [a.bundle.id, b.bundle.id],
         "same_question": same,
@@ -48,6 +49,7 @@ def compared(a: Side, b: Side) -> dict[str, Any]:
         "grades": [side.judgment["grade"] for side in (a, b)],
         "trained_until": [side.bundle.trained_until for side in (a, b)],
         "judged_on": [side.judgment["cutoffs"] for side in (a, b)],
+        "judged_in_time": [_is_in_time(side) for side in (a, b)],
         "judged": {"cutoffs": both, "measures": _judged_on(both, a.judgment, b.judgment) if both else {}},
         "differs": {
             "settings": _settings(a.bundle.card.get("study", {}), b.bundle.card.get("study", {})),
@@ -55,6 +57,20 @@ def compared(a: Side, b: Side) -> dict[str, Any]:
             "data": _data(a.bundle, b.bundle),
         },
     }
+
+
+def _is_in_time(side: Side) -> bool:
+    return bool(side.judgment.get("in_time", True))
+
+
+def _judged_for_both(a: Side, b: Side) -> list[str]:
+    """The cut-offs that both were judged on; folds are of the same customers only where the tables are the same."""
+    if _is_in_time(a) != _is_in_time(b):
+        return []
+    tables = [side.bundle.card.get("data", {}).get("fingerprint") for side in (a, b)]
+    if not _is_in_time(a) and tables[0] != tables[1]:
+        return []
+    return [cutoff for cutoff in a.judgment["cutoffs"] if cutoff in b.judgment["cutoffs"]]
 
 
 def _judged_on(cutoffs: Sequence[str], a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:

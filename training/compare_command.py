@@ -19,6 +19,7 @@ from training.study import read_study
 app = typer.Typer()
 
 _SHOWN_SETTINGS, _SHOWN_COLUMNS = 20, 8
+_FIFTHS = "random fifths of the customers"
 
 
 @app.command()
@@ -65,14 +66,17 @@ def show_compared(found: Mapping[str, Any]) -> None:
              _better(one["difference"], one["less_is_better"], a, b))
             for measure, one in judged["measures"].items()
         ]  # fmt: skip
-        show_table(f"As judged on {', '.join(judged['cutoffs'])}", ("measure", a, b, "difference", "better"), rows)
-        say(
-            "Each by models trained before these days. Without an interval: what is better by little may be so by chance."
-        )
+        in_time = all(found["judged_in_time"])
+        where = ", ".join(judged["cutoffs"]) if in_time else _FIFTHS
+        show_table(f"As judged on {where}", ("measure", a, b, "difference", "better"), rows)
+        by = "models trained before these days" if in_time else "models that had not seen those they were judged on"
+        say(f"Each by {by}. Without an interval: what is better by little may be so by chance.")
     elif found["same_question"]:
-        say(
-            f"No cut-off was judged for both: {a} on {', '.join(found['judged_on'][0])}, {b} on {', '.join(found['judged_on'][1])}."
-        )
+        on = [
+            ", ".join(cutoffs) if in_time else f"{_FIFTHS} of its own table"
+            for cutoffs, in_time in zip(found["judged_on"], found["judged_in_time"], strict=True)
+        ]
+        say(f"Nothing was judged for both: {a} on {on[0]}, {b} on {on[1]}.")
     _show_new(found, a, b)
     differs = found["differs"]
     if differs["settings"]:
