@@ -1,8 +1,8 @@
-"""Pictures for the run: lift and gains, reliability, the reasons beeswarm, the segments."""
+"""Pictures for the run: the judgment's curves, as lift, gains and reliability, the reasons beeswarm, the segments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -15,41 +15,34 @@ from matplotlib.figure import Figure
 from features.catalog import Catalog
 from models.churn import ChurnModel
 from models.segments import Segmenter
-from training.judge import JudgedCutoff
 from training.spoken import SPOKEN
 
 Floats = npt.NDArray[np.float64]
 
 
-def lift_and_gains(judged: Sequence[JudgedCutoff]) -> Figure:
-    """How many churners the riskiest share of customers holds, and how much denser they are there."""
+def lift_and_gains(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
+    """How many churners the riskiest share of customers holds, and how much denser they are there, for each model."""
     figure, (gains, lift) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-    churned = np.concatenate([j.churned for j in judged])
-    share = np.arange(1, len(churned) + 1) / len(churned)
-    for name in judged[0].probability:
-        order = np.argsort(-np.concatenate([j.probability[name] for j in judged]), kind="stable")
-        found = np.cumsum(churned[order]) / churned.sum()
-        gains.plot(share, found, label=SPOKEN[name])
-        lift.plot(share[20:], (found / share)[20:], label=SPOKEN[name])
+    for name, points in curves.items():
+        share, found = np.array(points).T
+        gains.plot([0, *share], [0, *found], label=SPOKEN[name])
+        lift.plot(share, found / share, label=SPOKEN[name])
     gains.plot([0, 1], [0, 1], color="grey", linestyle=":", label="chance")
+    lift.axhline(1, color="grey", linestyle=":")
     gains.set(xlabel="share of customers, riskiest first", ylabel="share of churners found", title="Gains")
     lift.set(xlabel="share of customers, riskiest first", ylabel="times the average churn rate", title="Lift")
+    lift.set_ylim(bottom=0)
     gains.legend(frameon=False)
     return figure
 
 
-def reliability(judged: Sequence[JudgedCutoff], bins: int = 10) -> Figure:
-    """Churn rate against probability, in bins of equal count, out of time."""
+def reliability(points: Sequence[Mapping[str, float]]) -> Figure:
+    """Churn rate against probability, by tenths of the rows that were judged."""
     figure, axes = plt.subplots(figsize=(5, 4.6), layout="constrained")
-    churned = np.concatenate([j.churned for j in judged])
-    probability = np.concatenate([j.probability["holdfast"] for j in judged])
-    parts = np.array_split(np.argsort(probability, kind="stable"), bins)
-    said = np.array([probability[part].mean() for part in parts])
-    seen = np.array([churned[part].mean() for part in parts])
-    error = np.sqrt(seen * (1 - seen) / [len(part) for part in parts])
-    axes.errorbar(said, seen, yerr=1.96 * error, fmt="o", capsize=3, label="tenths of customers, 95 %")
-    top = max(said.max(), seen.max()) * 1.08
-    axes.plot([0, top], [0, top], color="grey", linestyle=":", label="perfect")
+    said, seen, low, high = (np.array([point[name] for point in points]) for name in ("said", "seen", "low", "high"))
+    axes.errorbar(said, seen, yerr=(seen - low, high - seen), fmt="o", capsize=3, label="tenths of customers, 95 %")
+    top = max(said.max(), high.max()) * 1.05
+    axes.plot([0, top], [0, top], color="grey", linestyle=":", label="said is seen")
     axes.set(xlabel="churn probability said", ylabel="churn rate seen", title="Reliability")
     axes.legend(frameon=False)
     return figure

@@ -202,8 +202,8 @@ def register(shop: Shop, study: Study, checked: CheckedTables, store: Store, tra
     with watch.step("plots"):
         rows = np.random.default_rng(study.fit.seed).permutation(len(trained.panel.X))[:1500]
         figures = {
-            "lift_and_gains": plots.lift_and_gains(trained.judgment.judged),
-            "reliability": plots.reliability(trained.judgment.judged),
+            "lift_and_gains": plots.lift_and_gains(trained.judgment.curves["gains"]),
+            "reliability": plots.reliability(trained.judgment.curves["reliability"]),
             "reasons": plots.reasons_beeswarm(trained.bundle.model, trained.bundle.catalog, trained.panel.X[rows]),
             "segments": plots.segments_map(trained.bundle.segmenter),
         }
