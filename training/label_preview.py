@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 
 from features.checked import CheckedTables
-from features.refusal import Refusal
 from models.definition import ChurnDefinition
 from models.outcome import wilson
 from training.definition_findings import CLASS_SHARES
-from training.labels import Labels, churn_labels, is_matured
-from training.panel import cutoff_grid
+from training.labels import Labels, churn_labels, is_matured, require_told
 from training.plan import plan
 from training.population import CutoffCount, Population, population
 from training.study import Study
-from training.study_findings import history_needed
+from training.study_findings import history_needed, usable_cutoffs
 
 HORIZONS = (7, 14, 28, 56, 91, 182, 364)
 MOST_RETURNING = 0.25
@@ -103,29 +101,14 @@ def label_preview(shop: str, checked: CheckedTables, study: Study) -> LabelPrevi
         HF104, HF207 where nothing tells who churned; HF303 where no cut-off has matured.
     """
     definition = study.churn.meant
-    own = _matured(checked, study)
+    require_told(checked, definition)
+    own = usable_cutoffs(checked, study) or plan(checked, study).cutoffs  # which refuses, where there are none
     later = () if definition.kind == "given" else _later(checked, study, own[-1])
     found = population(checked, study, (*own, *later))
     counts = tuple(count for count in found.counts() if count.cutoff in own)
     horizons = () if definition.kind == "given" else tuple(_horizons(checked, study, found))
     recommended, advice = _advice(definition, horizons)
     return LabelPreview(shop, definition, checked.known_until, counts, horizons, recommended, advice)
-
-
-def _matured(checked: CheckedTables, study: Study) -> tuple[date, ...]:
-    """The cut-offs that training would take, or those whose labels are known where it would refuse."""
-    definition = study.churn.meant
-    try:
-        return plan(checked, study).cutoffs
-    except Refusal as refusal:
-        if refusal.code != "HF303" or definition.kind == "given":
-            raise
-        matured = checked.known_until - timedelta(days=definition.label_days)
-        first = checked.first_day + timedelta(days=study.cutoffs.min_history_days)
-        found = cutoff_grid(first, min(study.cutoffs.last or matured, matured), study.cutoffs.every_days)
-        if not found:
-            raise
-        return found
 
 
 def _later(checked: CheckedTables, study: Study, last: date) -> tuple[date, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from features.checked import CheckedTables
 from features.consent import opted_out
 from features.refusal import Refusal
+from training.auc_variance import auc_variance
 from training.definition_findings import CLASS_SHARES, definition_findings
 from training.finding import Finding, refused
 from training.gaps import Gaps
@@ -51,20 +52,13 @@ def usable_cutoffs(checked: CheckedTables, study: Study) -> tuple[date, ...]:
             return ()
         matured = checked.known_until - horizon
         last = min(settings.last or matured, matured)
-        first = checked.first_day + timedelta(days=max(settings.min_history_days, 1))
+        first = checked.first_day + timedelta(days=settings.min_history_days)
         return cutoff_grid(first, last, settings.every_days)
 
 
 def auc_half_width(churned: int, stayed: int, auc: float = _LIKELY_AUC) -> float:
-    """Half of the 95 % interval of an AUC so high from so many customers, rather too wide; infinite for none.
-
-    Hanley and McNeil 1982, by the exponential distributions that they hold for conservative.
-    """
-    if not churned or not stayed:
-        return math.inf
-    both, twice = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (churned - 1) * (both - auc**2) + (stayed - 1) * (twice - auc**2)
-    return 1.96 * math.sqrt(variance / (churned * stayed))
+    """Half of the 95 % interval of an AUC so high from so many customers, rather too wide; infinite for none."""
+    return 1.96 * math.sqrt(auc_variance(auc, churned, stayed)) if churned and stayed else math.inf
 
 
 def study_findings(

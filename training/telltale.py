@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import hypergeom, norm, spearmanr
 
+from training.auc_variance import auc_variance
 from training.measures import auc
 
 Values = npt.NDArray[np.float64] | npt.NDArray[np.object_]
@@ -108,11 +109,9 @@ def auc_alone(values: Values, left: Flags) -> float:
 
 
 def auc_limits(value: float, left: Flags, columns: int) -> tuple[float, float]:
-    """The lower limit of an AUC (99.9 %, corrected for the columns; Hanley and McNeil 1982), and its p-value by chance."""
+    """The lower limit of an AUC (99.9 %, corrected for the columns), and its p-value by chance."""
     churned, stayed = int(left.sum()), int((~left).sum())
-    both, twice = value / (2 - value), 2 * value**2 / (1 + value)
-    variance = value * (1 - value) + (churned - 1) * (both - value**2) + (stayed - 1) * (twice - value**2)
-    lower = value - norm.isf(1e-3 / columns) * np.sqrt(max(variance, 0.0) / (churned * stayed))
+    lower = value - norm.isf(1e-3 / columns) * np.sqrt(auc_variance(value, churned, stayed))
     by_chance = np.sqrt((churned + stayed + 1) / (12 * churned * stayed))
     return float(lower), float(2 * norm.sf((value - 0.5) / by_chance))
 
