@@ -23,7 +23,6 @@ ROOMS = {
     "training.retrain_command": ("retrain",),
     "serving.commands": ("score", "serve", "keys", "users"),
 }
-REFUSED = 3  # exit code; 0 is done, 1 an error of ours, 2 a wrong command line
 
 _NO_TELEMETRY = {"BENTOML_DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
 
@@ -132,7 +131,7 @@ def main() -> None:
     for name, value in _NO_TELEMETRY.items():
         os.environ.setdefault(name, value)
     from features.console import answer, say
-    from features.refusal import Refusal
+    from features.refusal import REFUSED, Refusal
     from features.store import file_refusal
 
     arguments = sys.argv[1:]

@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+REFUSED = 3
+"""The exit code of a command that refuses: 0 is done, 1 an error of ours, 2 a wrong command line."""
 CODES: dict[str, str] = {
     # 1xx: the files a person keeps
     "HF101": "a settings file is absent",

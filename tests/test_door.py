@@ -14,7 +14,7 @@ import pytest
 from by_hand import TinyShop, purchases
 
 import holdfast
-from features.refusal import Refusal
+from features.refusal import REFUSED, Refusal
 from features.shop import read_shop
 from features.store import file_refusal
 
@@ -42,7 +42,7 @@ def test_a_store_that_cannot_be_written_is_refused_in_one_sentence(
 ) -> None:
     shop = tiny_shop(purchases())
     (tmp_path / "store").write_text("a file")
-    assert _run(monkeypatch, tmp_path / "store", "check", "--shop", str(shop.folder), "--json") == holdfast.REFUSED
+    assert _run(monkeypatch, tmp_path / "store", "check", "--shop", str(shop.folder), "--json") == REFUSED
     answered = json.loads(capsys.readouterr().out)["error"]
     assert (answered["code"], answered["title"]) == ("HF106", "a file or folder cannot be read or written")
     assert answered["detail"].endswith("Not a directory.")
@@ -83,7 +83,7 @@ def test_what_a_command_writes_is_readable_by_its_owner_only(
     shop = tiny_shop(rows)
     page = tmp_path / "store" / "page.html"
     asked = ("check", "--shop", str(shop.folder), "--html", str(page))
-    assert _run(monkeypatch, tmp_path / "store", *asked) == holdfast.REFUSED, "20 purchases are too few to learn from"
+    assert _run(monkeypatch, tmp_path / "store", *asked) == REFUSED, "20 purchases are too few to learn from"
     assert page.exists()
     written = [tmp_path / "store", *(tmp_path / "store").rglob("*")]
     assert len(written) >= 6

@@ -23,7 +23,7 @@ import holdfast
 from features.check import check_tables
 from features.checked import CheckedTables
 from features.console import Stopwatch
-from features.refusal import Refusal
+from features.refusal import REFUSED, Refusal
 from features.shop import Shop, read_shop
 from features.store import Store
 from training.check_page import write_check_page
@@ -148,7 +148,7 @@ def test_errors_leave_with_the_code_of_a_refusal_and_the_whole_report(
     tiny_shop: TinyShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop = tiny_shop(sales())
-    assert run(monkeypatch, tmp_path / "store", "check", "--shop", str(shop.folder), "--json") == holdfast.REFUSED
+    assert run(monkeypatch, tmp_path / "store", "check", "--shop", str(shop.folder), "--json") == REFUSED
     out, err = capsys.readouterr()
     told = json.loads(out)
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import holdfast
-from features.refusal import Refusal
+from features.refusal import REFUSED, Refusal
 from features.store import local_store
 from models.ledger import Ledger, utc_now
 from models.people import list_users
@@ -148,7 +148,7 @@ def test_a_refusal_is_one_sentence_and_exit_code_3(
     finally:
         os.umask(before)
 
-    assert holdfast.REFUSED == left.value.code
+    assert REFUSED == left.value.code
     said = capsys.readouterr()
     assert "HF104" == json.loads(said.out)["error"]["code"]
     assert "holdfast: HF104 there is no user 'nobody'. See: holdfast users list\n" == said.err

@@ -10,14 +10,13 @@ import typer
 
 from features.check import check_tables
 from features.console import answer, progress, say, show_table
+from features.refusal import REFUSED
 from features.shop import read_shop
 from features.store import local_store
 from training.preflight import Preflight, preflight
 from training.study import Study, read_study
 
 app = typer.Typer()
-
-REFUSED = 3  # the door's exit code of a refusal: an error found is one that was foretold
 
 
 @app.command()
@@ -57,7 +56,7 @@ def check(
         content["html"] = str(html)
     answer({**found.as_dict(), "study": "study.toml" if has_study else "defaults", **content}, as_json)
     if not found.is_usable:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(REFUSED)  # an error found is a refusal that was foretold
 
 
 def show_preflight(found: Preflight, has_study: bool) -> None:
