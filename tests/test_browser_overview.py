@@ -30,6 +30,7 @@ from serving.scores import score_shop
 from serving.speech import speech
 from serving.words import BANDS, QUADRANTS, TIERS
 from training.monitor import compare_runs
+from training.study import MonitorSettings
 
 pytestmark = pytest.mark.slow
 
@@ -47,9 +48,8 @@ def looked_back(
         for weeks in (8, 4):
             cutoff = checked.known_until - timedelta(weeks=weeks)
             score_shop(known, checked, bundle, playbook, cutoff, utc_now(), ledger)
-        compare_runs(
-            runs_to_compare(ledger, known.name, checked.known_until), checked, ledger, shop.store.bundles, utc_now()
-        )
+        matured = runs_to_compare(ledger, known.name, checked.known_until)
+        compare_runs(matured, checked, ledger, shop.store.bundles, utc_now(), MonitorSettings())
     add_person(shop, "anna")
     with running(shop) as served:
         yield served

@@ -35,7 +35,7 @@ from training.labels import churn_labels
 from training.monitor import compare_runs
 from training.plan import plan
 from training.population import population
-from training.study import Study, read_study
+from training.study import MonitorSettings, Study, read_study
 from training.train import Trained, fit_bundle
 
 MARCH = date(2024, 3, 1)
@@ -236,7 +236,7 @@ def test_matured_runs_of_events_are_compared(portal: Portal, ledger: Ledger, tmp
     past = portal.trained.judgment.judged[-1].cutoff
     score_shop(shop, checked, bundle, read_playbook(shop.folder), past, datetime.now(UTC), ledger)
     runs = runs_to_compare(ledger, shop.name, checked.known_until)
-    [compared] = compare_runs(runs, checked, ledger, tmp_path / "bundles", datetime.now(UTC))
+    [compared] = compare_runs(runs, checked, ledger, tmp_path / "bundles", datetime.now(UTC), MonitorSettings())
 
     everyone = compared.as_dict()["everyone"]
     assert everyone["customers"] == int(portal.trained.panel.at(past).sum())

@@ -18,6 +18,7 @@ from models.ledger import Ledger
 from models.matured import matured_scores
 from models.outcome import outcome_of, runs_to_compare
 from training.monitor import ComparedRun, compare_runs
+from training.study import MonitorSettings
 from training.train import Trained
 
 NOW = datetime(2024, 6, 1, 12)
@@ -62,7 +63,7 @@ def tables(
 
 def compare(ledger: Ledger, checked: CheckedTables, bundles: Path = Path("nowhere")) -> list[ComparedRun]:
     runs = runs_to_compare(ledger, "tiny", checked.known_until)
-    return compare_runs(runs, checked, ledger, bundles, NOW)
+    return compare_runs(runs, checked, ledger, bundles, NOW, MonitorSettings())
 
 
 def test_what_became_of_each_customer_by_hand(ledger: Ledger, by_hand: CheckedTables) -> None:
@@ -106,10 +107,10 @@ def test_what_is_lost_is_profit_and_not_spend(ledger: Ledger, by_hand: CheckedTa
 def test_what_was_compared_is_not_compared_again(ledger: Ledger, by_hand: CheckedTables) -> None:
     number = score_by_hand(ledger, SCORED, CUTOFF)
     runs = runs_to_compare(ledger, "tiny", MATURES)
-    [first] = compare_runs(runs, by_hand, ledger, Path("nowhere"), NOW)
+    [first] = compare_runs(runs, by_hand, ledger, Path("nowhere"), NOW, MonitorSettings())
 
     assert [] == compare(ledger, by_hand)
-    assert [] == compare_runs(runs, by_hand, ledger, Path("nowhere"), NOW + timedelta(days=1))
+    assert [] == compare_runs(runs, by_hand, ledger, Path("nowhere"), NOW + timedelta(days=1), MonitorSettings())
     assert first.outcome == outcome_of(ledger, number)
 
 
@@ -155,7 +156,7 @@ def test_a_comparison_flatters_where_the_bundle_had_learned_from_its_days(
     ]:  # fmt: skip
         score_by_hand(ledger, {"is silent": 0.5}, cutoff, bundle=bundle, matures_on=cutoff + one_day)
     runs = runs_to_compare(ledger, "tiny", date(2030, 1, 1))
-    compared = compare_runs(runs, by_hand, ledger, tmp_path / "bundles", NOW)
+    compared = compare_runs(runs, by_hand, ledger, tmp_path / "bundles", NOW, MonitorSettings())
 
     assert [True, False, None] == [one.outcome.seen_in_training for one in compared]
 

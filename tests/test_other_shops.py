@@ -25,6 +25,7 @@ from serving.live import LiveScorer
 from serving.messages import EventsRequest
 from serving.scores import score_shop
 from training.monitor import compare_runs
+from training.study import MonitorSettings
 
 pytestmark = pytest.mark.slow
 
@@ -166,7 +167,7 @@ def test_matured_runs_of_contracts_are_compared(gym: Led) -> None:
     bundle = current_bundle(gym.store.bundles)
     score_shop(shop, checked, bundle, read_playbook(gym.folder), date(2024, 3, 1), datetime.now(UTC), ledger)
     runs = runs_to_compare(ledger, shop.name, checked.known_until)
-    [compared] = compare_runs(runs, checked, ledger, gym.store.bundles, datetime.now(UTC))
+    [compared] = compare_runs(runs, checked, ledger, gym.store.bundles, datetime.now(UTC), MonitorSettings())
 
     assert date(2024, 3, 1) == compared.run.cutoff
     everyone = compared.as_dict()["everyone"]

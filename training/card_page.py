@@ -14,7 +14,7 @@ from training.paper import rendered
 from training.spoken import SPOKEN, VALUED_BY
 from training.study import flat
 
-MEASURES = {
+EXPLAINED = {
     "auc": ("AUC", "chance that one who leaves is ranked above one who stays"),
     "average_precision": ("average precision", "how many of those it points at leave, from the riskiest down"),
     "lift_at_10": ("lift at 10 %", "times the churn of all, among the riskiest tenth"),
@@ -46,7 +46,7 @@ def card_page(bundle: Bundle, bundle_id: str = "") -> str:
     card = bundle.card
     return rendered(
         "card.html", card=card, judged=card["judged"], bundle_id=bundle_id, bundle=bundle, charts=_charts(card["judged"]),
-        drivers=_by_driver(bundle.catalog, bundle.model.gain()), measures=MEASURES, spoken=SPOKEN, rules=RULES, ways=WAYS,
+        drivers=_by_driver(bundle.catalog, bundle.model.gain()), explained=EXPLAINED, spoken=SPOKEN, rules=RULES, ways=WAYS,
         valued_by=VALUED_BY,
         settings=flat(card["study"]), identity=_identity(bundle),
     )  # fmt: skip

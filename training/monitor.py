@@ -59,7 +59,7 @@ class ComparedRun:
 
 def compare_runs(
     runs: Sequence[ScoreRun], checked: CheckedTables, ledger: Ledger, bundles: Path, compared_at: datetime,
-    tell: Callable[[], object] = lambda: None, rules: MonitorSettings | None = None,
+    rules: MonitorSettings, tell: Callable[[], object] = lambda: None,
 ) -> list[ComparedRun]:  # fmt: skip
     """Compare matured runs and keep the outcomes in the ledger; those that were left to be compared until then.
 
@@ -75,7 +75,7 @@ def compare_runs(
     for run in runs:
         became = _compared(run, checked, ledger, bundle_of(run, bundles), compared_at)
         if became:
-            found.append(with_performance(run, became, checked, ledger, rules or MonitorSettings()))
+            found.append(with_performance(run, became, checked, ledger, rules))
         tell()
     return found
 

@@ -16,6 +16,7 @@ from features.refusal import Refusal
 from features.shop import read_shop
 from features.store import Store, local_store, written_whole
 from training.severity import EXIT_CODES
+from training.spoken import LEARNED_FROM
 from training.study import read_study
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _SHOWN = 8
-_LEARNED = {False: "", True: "flatters: its bundle had learned from these days",
-            None: "its bundle is gone: what it had learned from is unknown"}  # fmt: skip
 
 
 @app.command()
@@ -67,7 +66,7 @@ def monitor(
     compared: list[ComparedRun] = []
     if to_compare:
         with watch.step("compare"), progress("comparing", len(to_compare)) as done:
-            compared = compare_runs(to_compare, checked, ledger, store.bundles, utc_now(), done, rules)
+            compared = compare_runs(to_compare, checked, ledger, store.bundles, utc_now(), rules, done)
     watched: list[WatchedRun] = []
     to_watch = [named] if run or cutoff else not_yet_watched(scored, store)
     with watch.step("watch"), progress("watching", len(to_watch)) as done:
@@ -175,7 +174,7 @@ def show_compared(found: Sequence[Mapping[str, Any]]) -> None:
             low, high = group["interval"]
             rows.append(
                 (one["cutoff"], one["bundle"], band, f"{group['customers']:,}", f"{group['expected']:.1%}",
-                 f"{group['actual']:.1%} [{low:.1%}, {high:.1%}]", _LEARNED[one["seen_in_training"]])
+                 f"{group['actual']:.1%} [{low:.1%}, {high:.1%}]", LEARNED_FROM[one["seen_in_training"]])
             )  # fmt: skip
     header = ("scored as of", "bundle", "band", "customers", "expected to churn", "churned [95 % interval]", "")
     show_table("Expected against actual churn", header, rows)

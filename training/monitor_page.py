@@ -15,16 +15,13 @@ from training.monitor_report import MonitorReport, most_drifted
 from training.paper import write_page
 from training.picture import HEIGHT, WIDTH
 from training.realised_value import EVERYTHING
+from training.spoken import LEARNED_FROM
 from training.study import MonitorSettings
 
 _COLUMNS = 12
-MEASURES = {
+HEADINGS = {
     "churn_rate": "share of leavers", "auc": "AUC", "lift_at_10": "lift in the riskiest tenth", "log_loss": "log loss",
     "brier": "Brier score", "calibration_error": "calibration error",
-}  # fmt: skip
-LEARNED = {
-    False: "", True: "The bundle had learned from these very days: this flatters.",
-    None: "The bundle is gone, and what it had learned from is unknown.",
 }  # fmt: skip
 
 
@@ -70,7 +67,7 @@ def write_monitor_page(
         quiet=sum(column.state == "ok" for column in drift.columns) if drift else 0,
         moved=sorted(drift.drivers, key=_shift, reverse=True) if drift else [],
         bars=paired_bars(drift.probability) if drift else (), width=WIDTH, height=HEIGHT,
-        measures=MEASURES, learned=LEARNED, ranges={one.run.number: ranges(one) for one in found.matured},
+        headings=HEADINGS, learned=LEARNED_FROM, ranges={one.run.number: ranges(one) for one in found.matured},
         everything=EVERYTHING,
     )  # fmt: skip
 

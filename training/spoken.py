@@ -19,6 +19,11 @@ VALUED_BY = {
     "boosted_spend": "boosted trees", "combined_spend": "mean of BG/NBD and trees",
 }  # fmt: skip
 """What customer value is expected by."""
+LEARNED_FROM = {
+    False: "", True: "The bundle had learned from these very days: this flatters.",
+    None: "The bundle is gone, and what it had learned from is unknown.",
+}  # fmt: skip
+"""Of a matured run, by whether its bundle had learned from what it is compared on; None where that is not known."""
 
 
 def with_interval(of: Mapping[str, float], form: str) -> str:
