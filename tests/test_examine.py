@@ -14,6 +14,7 @@ import pytest
 from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.snapshot import day_number
+from models.churn import ChurnModel
 from models.playbook import Playbook, read_playbook
 from models.relationship import TIERS
 from models.score import score
@@ -113,18 +114,32 @@ def test_an_action_that_costs_more_than_it_can_bring_is_taken_by_nobody(trained:
     assert found["rules"]["top_tenth"]["per_customer"]["value"] < 0
 
 
-def test_what_is_at_stake_is_what_the_score_says_is_lost(trained: Trained, playbook: Playbook) -> None:
-    """To save everybody for nothing, were all to leave, brings what scores put on it, but for the rate it is valued at."""
+class Alike(ChurnModel):
+    """Says the same of everybody."""
+
+    said = 0.0
+
+    def log_odds(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+        return np.full(len(X), self.said)
+
+
+def test_what_is_at_stake_is_what_the_score_says_is_lost(
+    trained: Trained, playbook: Playbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To save everybody for nothing, were all to leave, brings what scores put on it, were all as likely to leave."""
     free = playbook.actions[0].model_copy(update={"cost": 0.0, "save_rate": (1.0, 1.0, 1.0), "tiers": TIERS})
     saving = playbook.model_copy(update={"actions": (free,)})
-    last = trained.judgment.judged[-1]
-    found = net_value([replace(last, churned=np.ones(len(last.churned)))], trained.bundle, saving, seed=1)["rules"][
-        "holdfast"
-    ]["per_customer"]["value"]
+    last, model = trained.judgment.judged[-1], trained.bundle.model
+    everyone = [replace(last, churned=np.ones(len(last.churned)))]
+    found = net_value(everyone, trained.bundle, saving, seed=1)["rules"]["holdfast"]["per_customer"]["value"]
+    rate = trained.bundle.references.base_rate
+    monkeypatch.setattr(Alike, "said", np.log(rate / (1 - rate)))
+    alike = replace(trained.bundle, model=Alike(model.text, model.features, model.categories))
     rows = trained.panel.vectors.filter(np.asarray(trained.panel.vectors.column("cutoff")) == day_number(last.cutoff))
-    lost = score(trained.bundle, rows).lost_if_gone * playbook.value.margin_share
+    lost = score(alike, rows).lost_if_gone * playbook.value.margin_share
 
-    assert lost.mean() / 3 < found < lost.mean() * 3
+    assert playbook.value.margin_share < 0.5
+    assert found == pytest.approx(lost.mean(), rel=1e-6)
 
 
 def stability(trained: Trained, panel: Panel, refits: int, trees: int) -> dict | None:

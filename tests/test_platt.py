@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import log_loss
 
 from models.churn import sigmoid
 from training.platt import Held, Platt, fit_platt, fit_platt_over_days
@@ -21,13 +22,36 @@ def test_platt_mends_an_overconfident_margin() -> None:
     assert sigmoid(platt(3 * truth + 1)).mean() == pytest.approx(churned.mean(), abs=0.01)
 
 
-def test_platt_leaves_alone_what_it_cannot_better() -> None:
-    """On margins that say nothing, scaling does not win out of fold often enough to flip ranks."""
-    rng = np.random.default_rng(3)
-    churned = rng.random(500) < 0.3
-    platt = fit_platt(rng.normal(0, 1e-3, 500) + np.log(0.3 / 0.7), churned, seed=1)
+def beside_none(stretch: float, seed: int) -> tuple[Platt, float]:
+    """The line fitted on 1,000 margins so many times too bold, and by how much it lowers the log loss of others."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(-1, 1, 5000)
+    churned, margin = rng.random(5000) < sigmoid(truth), stretch * truth
+    found = fit_platt(margin[:1000], churned[:1000], seed)
+    none, scaled = (log_loss(churned[1000:], sigmoid(way(margin[1000:]))) for way in (Platt(), found))
+    return found, none - scaled
 
-    assert platt.slope > 0
+
+def test_platt_leaves_alone_what_it_cannot_better() -> None:
+    """Of margins that are right the line is left out most times, and does little harm where chance lets it in."""
+    found = [beside_none(1.0, seed) for seed in range(30)]
+
+    assert sum(platt == Platt() for platt, _ in found) >= 20
+    assert min(bettered for _, bettered in found) > -0.01
+    assert np.mean([bettered for _, bettered in found]) > -0.001
+
+
+@pytest.mark.parametrize("stretch", [0.5, 2.0])
+def test_platt_betters_what_is_too_timid_or_too_bold(stretch: float) -> None:
+    assert min(beside_none(stretch, seed)[1] for seed in range(15)) > 0.01
+
+
+def test_platt_turns_no_ranks_round() -> None:
+    """The line that is asked for falls, and would be better."""
+    rng = np.random.default_rng(3)
+    margin = rng.normal(-1, 1, 2000)
+
+    assert Platt() == fit_platt(margin, rng.random(2000) < sigmoid(-margin), seed=1)
 
 
 def day(seed: int, slope: float, level: float, customers: int = 8000) -> Held:
