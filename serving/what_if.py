@@ -20,6 +20,7 @@ from models.reasons import Explainer
 from serving.speech import Speech
 
 MOST_SHOWN = 2
+_FROM_NONE = frozenset({"days", "count"})
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def what_if(
         As the dossier keeps it: in the order of the bundle's features, null for what is missing.
     asked
         `usual`: drivers to set to what is usual; and by column name the value to try, shares in per cent. What cannot
-        be read is not asked.
+        be read, and fewer days or events than none, is not asked.
     """
     X = np.array([[np.nan if value is None else value for value in vector]])
     catalog = bundle.catalog
@@ -153,7 +154,7 @@ def _read(feature: Feature, given: Sequence[str]) -> float | None:
         value = float(given[-1])
     except (IndexError, ValueError):
         return None
-    if not math.isfinite(value) or abs(value) > 1e12:
+    if not math.isfinite(value) or abs(value) > 1e12 or (value < 0 and feature.unit in _FROM_NONE):
         return None
     return value / 100 if feature.unit == "share" else value
 

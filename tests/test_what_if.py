@@ -99,6 +99,15 @@ def test_what_cannot_be_read_is_not_asked(ask: Ask, nonsense: str) -> None:
         assert ask(0) == ask(0, **{name: nonsense})
 
 
+def test_fewer_days_or_events_than_none_are_not_asked(ask: Ask) -> None:
+    counted = [lever for i in range(SOME) for lever in levers(ask(i)).values() if lever.unit in ("days", "count")]
+
+    assert {"days", "count"} == {lever.unit for lever in counted}
+    for name in {lever.name for lever in counted}:
+        assert ask(0) == ask(0, **{name: "-1"})
+        assert ask(0) == ask(0, **{name: "-0.001"})
+
+
 def test_columns_that_are_no_levers_and_drivers_that_are_unknown_are_not_asked(ask: Ask, bundle: Bundle) -> None:
     context = {feature.name: "1" for feature in bundle.catalog.features if feature.role != "lever"}
 
