@@ -54,7 +54,7 @@ CODES: dict[str, str] = {
     "HF403": "a bundle cannot be loaded",
     "HF404": "the registry does not know this bundle or alias",
     "HF405": "the MLflow store cannot be reached",
-    "HF406": "the published bundle is of another shop",
+    "HF406": "a bundle, or what it is registered as, is of another shop",
     "HF407": "another process is at work in the store",
     "HF408": "there is no former champion to go back to",
     # 5xx: the ledger

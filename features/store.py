@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from features.refusal import Refusal
 class Store:
     """The folder that everything Holdfast writes lies in (`models/store` unless `HOLDFAST_STORE` says).
 
+    `model_name` is what its bundles are registered as: `churn/7` is the seventh of `churn`.
     `environment` is where the addresses of databases that shops name are looked up; they hold passwords, so that it is
     shown nowhere.
     """
@@ -24,16 +26,18 @@ class Store:
     root: Path
     ledger_url_setting: str | None = None
     mlflow_uri_setting: str | None = None
+    model_name: str = "churn"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Store:
-        """The store that `HOLDFAST_STORE`, `HOLDFAST_LEDGER_URL` and `MLFLOW_TRACKING_URI` name."""
+        """The store that `HOLDFAST_STORE`, `HOLDFAST_LEDGER_URL`, `MLFLOW_TRACKING_URI` and `HOLDFAST_MODEL` name."""
         here = Path(__file__).resolve().parents[1] / "models" / "store"
         return cls(
             Path(environment.get("HOLDFAST_STORE") or here).absolute(),
             environment.get("HOLDFAST_LEDGER_URL") or None,
             environment.get("MLFLOW_TRACKING_URI") or None,
+            _model_name(environment.get("HOLDFAST_MODEL") or cls.model_name),
             environment,
         )
 
@@ -68,6 +72,15 @@ class Store:
     @property
     def ledger_url(self) -> str:
         return self.ledger_url_setting or f"sqlite:///{self.root / 'ledger.db'}"
+
+
+def _model_name(name: str) -> str:
+    if not re.fullmatch(r"[\w-]{1,64}", name):
+        raise Refusal(
+            "HF104", f"HOLDFAST_MODEL is {name!r}; letters, digits, _ and - make a name, up to 64.",
+            "Name another, like: export HOLDFAST_MODEL=churn-north",
+        )  # fmt: skip
+    return name
 
 
 def file_refusal(error: Exception) -> Refusal:

@@ -68,6 +68,9 @@ def unpublished(registry: Registry, trained: Trained, tmp_path: Path) -> Iterato
     with made._reached() as client:
         if made.champion():
             client.delete_registered_model_alias("churn", CHAMPION)
+        for version in client.search_model_versions("name='churn'"):
+            for tag in version.tags.keys() & {"turned_away", "was_champion"}:
+                client.delete_model_version_tag("churn", version.version, tag)
 
 
 def champion_of(registry: Registry) -> str | None:
@@ -305,6 +308,80 @@ def test_a_run_that_breaks_off_is_failed_and_no_version_is_made_of_it(
         version = registry.version("latest")
         client.delete_model_version("churn", version.number)
     assert latest.bundle_id == registry.version("latest").bundle_id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last_steps", ["log_text", "set_registered_model_alias"])
+def test_a_version_that_cannot_be_made_whole_is_taken_back(
+    registry: Registry, trained: Trained, shop: Shop, monkeypatch: pytest.MonkeyPatch, last_steps: str
+) -> None:
+    latest = registry.version("latest")
+
+    def lost(*_: Any, **__: Any) -> None:
+        raise mlflow.exceptions.MlflowException("the connection is lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mlflow.MlflowClient, last_steps, lost)
+        with pytest.raises(Refusal, match="HF405"):
+            registered(registry, trained, shop.name)
+
+    assert latest == registry.version("latest")
+
+
+@pytest.mark.slow
+def test_who_is_not_served_is_no_champion_either(
+    unpublished: Registry, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, when MLflow has moved already."""
+    from training import registry
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device", "CURRENT")
+
+    for before in (None, "churn/1"):
+        with monkeypatch.context() as patched:
+            patched.setattr(registry, "point", full)
+            with pytest.raises(OSError, match="No space left"):
+                promote_through_gates(unpublished, "churn/2", shop, EASY)
+        assert before == champion_of(unpublished)
+        promote_through_gates(unpublished, "churn/1", shop, EASY)
+
+
+@pytest.mark.slow
+def test_what_was_tried_in_vain_is_what_gates_turned_away_or_was_taken_back(unpublished: Registry, shop: Shop) -> None:
+    """One that has met no gate was not tried: a training by hand, or one whose process died before its promotion."""
+    assert unpublished.latest_in_vain("churn/2") is None
+    assert not promote_through_gates(unpublished, "churn/3", shop, EASY.model_copy(update={"min_auc": 1})).published
+    found = unpublished.latest_in_vain("churn/2")
+    assert found is not None
+    assert ("churn/3", "tells leavers from stayers") == (found.bundle_id, found.turned_away)
+    assert unpublished.latest_in_vain("churn/3") is None
+    assert "known_until" in unpublished.card(found)["data"]
+    for name in ("churn/1", "churn/2"):
+        promote_through_gates(unpublished, name, shop, EASY)
+    go_back(unpublished.store, shop, None)
+    with unpublished._reached() as client:
+        client.delete_model_version_tag("churn", "3", "turned_away")
+    assert "churn/2" == unpublished.latest_in_vain("churn/1").bundle_id
+
+
+@pytest.mark.slow
+def test_shops_that_share_a_server_have_a_model_each(unpublished: Registry, trained: Trained, tmp_path: Path) -> None:
+    shared = replace(unpublished.store, root=tmp_path / "other")
+    with pytest.raises(Refusal, match=r"HF406 churn holds bundles of the shop .* export HOLDFAST_MODEL=churn-north"):
+        registered(Registry(shared), trained, "north")
+
+    north = Registry(replace(shared, model_name="churn-north"))
+    north.require_own("north")
+    assert "churn-north/1" == registered(north, trained, "north") == north.version("latest").bundle_id
+    assert "churn/3" == unpublished.version("latest").bundle_id
+    with pytest.raises(Refusal, match="HF404"):
+        north.version("churn/1")
+
+
+def test_a_name_that_no_model_can_have_is_refused() -> None:
+    with pytest.raises(Refusal, match="HF104 HOLDFAST_MODEL is 'north/churn'"):
+        Store.from_environment({"HOLDFAST_MODEL": "north/churn"})
 
 
 def test_bundles_alike_differ_in_nothing(trained: Trained) -> None:

@@ -17,7 +17,7 @@ from features.refusal import Refusal
 from features.store import Store
 from models.bundle import Bundle
 from training.plan import plan
-from training.retrain import LatestChallenger, reasons_to_retrain, settings_changed
+from training.retrain import TriedInVain, reasons_to_retrain, settings_changed
 from training.study import Study
 from training.train import Trained
 
@@ -30,7 +30,7 @@ def ask(trained: Trained, checked: CheckedTables, study: Study, store: Store) ->
 
     def asked(
         champion: Bundle | None = trained.bundle,
-        tried: LatestChallenger | None = None,
+        tried: TriedInVain | None = None,
         study: Study = study,
         **known: object,
     ):
@@ -101,17 +101,46 @@ def test_settings_that_an_older_version_did_not_know_have_not_changed(study: Stu
     assert ["churn.grace_days"] == settings_changed({**older, "churn": {**older["churn"], "grace_days": 3}}, study)
 
 
+def test_leaving_customers_out_is_another_question_and_another_slice_is_not(ask: Asked, study: Study) -> None:
+    """Which attributes are named is the shop's: one study may name what another does not."""
+    without_staff = study.model_copy(update={"churn": study.churn.model_copy(update={"exclude": {"staff": ("yes",)}})})
+    sliced = study.model_copy(update={"judge": study.judge.model_copy(update={"slices": ("region",)})})
+
+    assert ["study.toml asks another question"] == [one.partition(":")[0] for one in ask(study=without_staff)[0]]
+    assert ["churn.exclude.staff"] == settings_changed(study.model_dump(mode="json"), without_staff)
+    assert ["churn.exclude.staff"] == settings_changed(without_staff.model_dump(mode="json"), study)
+    assert [] == ask(study=sliced)[0]
+
+
+def test_what_no_gate_could_compare_yet_is_not_learned(
+    ask: Asked, study: Study, trained: Trained, checked: CheckedTables
+) -> None:
+    """Between the champion's cut-offs and the first whose labels are all new to it there is nothing to hold it against."""
+    more = study.model_copy(update={"fit": study.fit.model_copy(update={"trees": 61})})
+    known_until = checked.known_until
+    first = known_until + timedelta(days=28)
+
+    assert ask(study=more)[0], "on the same cut-offs it can be compared"
+    for days in (1, 27):
+        because, why_not = ask(study=more, known_until=known_until + timedelta(days=days))
+        assert because == []
+        assert why_not.endswith(f"no cut-off to compare it on is new to {trained.bundle.id} before {first} is known")
+    assert ask(study=more, known_until=first)[0]
+
+
 def test_what_was_tried_is_not_tried_again_before_something_new_is_known(
     ask: Asked, study: Study, checked: CheckedTables, store: Store
 ) -> None:
     """Else a challenger that a gate turns away would be trained anew every night."""
     monitored(store, severity="alarm", bundle="churn/unregistered")
     known_until = checked.known_until
-    tried = LatestChallenger("churn/7", study.model_dump(mode="json"), known_until)
+    tried = TriedInVain("churn/7", "is calibrated", study.model_dump(mode="json"), known_until)
 
     because, why_not = ask(tried=tried)
     assert because == []
-    assert "churn/7 was tried for that" in why_not
+    assert "churn/7, learned so" in why_not
+    assert "was turned away (is calibrated): tried again once" in why_not
+    assert "was taken back" in ask(tried=replace(tried, turned_away=""))[1]
     assert ask(tried=replace(tried, known_until=known_until - timedelta(days=27)))[0] == []
     assert ask(tried=replace(tried, known_until=known_until - timedelta(days=28)))[0]
     assert ask(tried=replace(tried, study={"fit": {"trees": 3}}))[0], "by another study it was something else"

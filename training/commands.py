@@ -42,11 +42,13 @@ def train(
         from models.published import require_own_store
         from training.champion import present_champion
         from training.panel import known_by
+        from training.registry import Registry
         from training.train import fit_bundle, register
     settings, study = read_shop(shop), read_study(shop)
     if trials is not None:
         study = study.model_copy(update={"tune": study.tune.model_copy(update={"trials": trials})})
     require_own_store(settings, store.bundles)
+    Registry(store).require_own(settings.name)
     with watch.step("check"):
         checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
     day = until.date() if until else None
@@ -83,7 +85,7 @@ def judge(
     show_judgment(found)
     if card:
         with written_whole(card) as beside:
-            beside.write_text(registry.card(version), encoding="utf-8")
+            beside.write_text(registry.card_page(version), encoding="utf-8")
         say(f"Wrote {card}")
     answer(found, as_json)
 

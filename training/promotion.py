@@ -54,12 +54,14 @@ def promote_through_gates(
         another process is registering or promoting for long.
     """
     with registry.alone():
+        registry.require_own(shop.name)
         version, champion = registry.version(bundle), registry.champion()
         mine, theirs = registry.judgment(version), registry.judgment(champion) if champion else None
         for judged in filter(None, (mine, theirs)):
             require_own(shop, judged["bundle"], judged["shop"], registry.store.bundles)
         found = Promotion(version, mine, tuple(gates(mine, theirs, rules, other_question)), None)
         if found.failed:
+            registry.turn_away(version, [gate.name for gate in found.failed])
             return found
         folder = registry.publish(version)
     former = champion.bundle_id if champion else None
@@ -95,9 +97,9 @@ def go_back(store: Store, shop: Shop, bundle: str | None, without_mlflow: bool =
         HF401 where nothing is published; HF408 where there is no former champion, or this is none; HF403 where it
         cannot be loaded; HF406 for another shop's; HF404, HF405 and HF407 as promotion does.
     """
-    left = current_id(store.bundles)
     registry = Registry(store)
     with registry.alone():
+        left = current_id(store.bundles)
         former = former_ids(store.bundles)
         version = None if without_mlflow or not bundle else registry.version(bundle)
         chosen = version.bundle_id if version else bundle or next(iter(former), None)

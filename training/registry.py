@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
 from io import StringIO
@@ -27,6 +27,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 import lightgbm as lgb
 import mlflow
 from matplotlib.figure import Figure
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
@@ -39,22 +40,30 @@ from models.bundle import Bundle, load_bundle
 from models.published import place, point, point_back
 from training.card_page import card_page
 
-MODEL = "churn"
 CHAMPION, CHALLENGER = "champion", "challenger"
 CARD = "card.html"
-_WAS_CHAMPION = "was_champion"
+_WAS_CHAMPION, _TURNED_AWAY, _SHOP = "was_champion", "turned_away", "shop"
 _WAITED_SECONDS = 120.0
 _DEAD_AFTER_MS = 3_600_000  # a run is logged within a minute: one still running after an hour is of a process that died
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered bundle; `was_champion` tells whether it is or has been published as champion."""
+    """A registered bundle.
+
+    Attributes
+    ----------
+    was_champion
+        Whether it is or has been published as champion.
+    turned_away
+        The gates that it did not pass when it last met them; empty where it has met none.
+    """
 
     bundle_id: str
     run_id: str
     aliases: tuple[str, ...]
     was_champion: bool
+    turned_away: str = ""
 
     @property
     def number(self) -> str:
@@ -64,6 +73,8 @@ class Version:
 class Registry:
     """The registry of a store, or of the server that `MLFLOW_TRACKING_URI` names.
 
+    One registered model is of one shop. Shops that share a server each have their own (`HOLDFAST_MODEL`).
+
     Raises
     ------
     Refusal
@@ -71,7 +82,7 @@ class Registry:
     """
 
     def __init__(self, store: Store) -> None:
-        self.store = store
+        self.store, self.model = store, store.model_name
         self.local = store.mlflow_uri_setting is None
 
     @property
@@ -85,9 +96,16 @@ class Registry:
     ) -> str:  # fmt: skip
         """Log one run with all of it, register the model, and call it challenger; the bundle's id.
 
-        A run that breaks off is marked as failed, now or by the next one, and no version is made of it.
+        A run that breaks off is marked as failed, now or by the next one, and no version is made of it; a version that
+        could not be made whole is taken back.
+
+        Raises
+        ------
+        Refusal
+            HF406 where what bundles are registered as is another shop's.
         """
         with self.alone(), self._reached(create=True) as client, tempfile.TemporaryDirectory() as folder:
+            self.require_own(shop)
             bundle.write(Path(folder) / "bundle")
             experiment = self._experiment(client, shop)
             mlflow.set_experiment(experiment_id=experiment)
@@ -102,7 +120,7 @@ class Registry:
                 mlflow.log_artifacts(str(Path(folder) / "bundle"), "bundle")
                 logged = mlflow.lightgbm.log_model(
                     lgb.Booster(model_str=bundle.model.text),
-                    name=MODEL,
+                    name=self.model,
                     signature=ModelSignature(
                         Schema([ColSpec("double", name) for name in bundle.model.features]),
                         Schema([ColSpec("double", "churn_probability")]),
@@ -112,34 +130,60 @@ class Registry:
             # only now that the run is whole, so that no version is of half a run
             with redirect_stderr(StringIO()):  # where it says, as for all models, that there are versions already
                 made = mlflow.register_model(
-                    logged.model_uri, MODEL, await_registration_for=0, tags={"run_id": run.info.run_id}
-                )
+                    logged.model_uri, self.model, await_registration_for=0,
+                    tags={"run_id": run.info.run_id, _SHOP: shop},
+                )  # fmt: skip
             version = str(made.version)
-            client.log_text(run.info.run_id, card_page(bundle, f"{MODEL}/{version}"), CARD)
-            client.set_registered_model_alias(MODEL, CHALLENGER, version)
-        return f"{MODEL}/{version}"
+            try:
+                client.log_text(run.info.run_id, card_page(bundle, f"{self.model}/{version}"), CARD)
+                client.set_registered_model_alias(self.model, CHALLENGER, version)
+            except BaseException:
+                client.delete_model_version(self.model, version)
+                raise
+        return f"{self.model}/{version}"
+
+    def require_own(self, shop: str) -> None:
+        """Refuse (HF406) what bundles are registered as here, if these are another shop's; so before learning for long."""
+        if not self.exists:
+            return
+        with self._reached() as client:
+            latest = max(self._versions(client), key=_number, default=None)
+        if latest and latest.tags.get(_SHOP, shop) != shop:
+            raise Refusal(
+                "HF406", f"{self.model} holds bundles of the shop {latest.tags[_SHOP]!r}, not of {shop!r}.",
+                "Give each shop a store of its own (HOLDFAST_STORE); on a server that they share, a registered model too,"
+                f" like: export HOLDFAST_MODEL={self.model}-{shop}",
+            )  # fmt: skip
 
     def version(self, name: str) -> Version:
         """The version that `name` means: an alias, `churn/7` or `7`, or `latest`."""
         with self._reached() as client:
             try:
                 if name == "latest":
-                    numbers = [int(v.version) for v in client.search_model_versions(f"name='{MODEL}'")]
-                    if not numbers:
-                        raise _unknown(name)
-                    found = client.get_model_version(MODEL, str(max(numbers)))
-                elif name.removeprefix(f"{MODEL}/").isdigit():
-                    found = client.get_model_version(MODEL, name.removeprefix(f"{MODEL}/"))
+                    found = max(self._versions(client), key=_number, default=None)
+                    if found is None:
+                        raise self._unknown(name)
+                elif name.removeprefix(f"{self.model}/").isdigit():
+                    found = client.get_model_version(self.model, name.removeprefix(f"{self.model}/"))
                 else:
-                    found = client.get_model_version_by_alias(MODEL, name)
+                    found = client.get_model_version_by_alias(self.model, name)
+                aliases = client.get_registered_model(self.model).aliases
             except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"):
-                    raise _unknown(name) from None
+                    raise self._unknown(name) from None
                 raise
-            aliases = client.get_registered_model(MODEL).aliases
-            mine = tuple(sorted(alias for alias, number in aliases.items() if str(number) == str(found.version)))
-            run_id = found.run_id or found.tags["run_id"]
-            return Version(f"{MODEL}/{found.version}", run_id, mine, _WAS_CHAMPION in found.tags)
+        mine = tuple(sorted(alias for alias, number in aliases.items() if str(number) == str(found.version)))
+        return self._version(found, mine)
+
+    def latest_in_vain(self, after: str) -> Version | None:
+        """Of the versions after a bundle (all where it is empty), the latest that the gates have turned away, or that was champion and was taken back."""
+        with self._reached() as client:
+            found = [
+                version for version in self._versions(client)
+                if {_TURNED_AWAY, _WAS_CHAMPION} & version.tags.keys()
+                and _number(version) > int(after.partition("/")[2] or 0)
+            ]  # fmt: skip
+        return self._version(max(found, key=_number)) if found else None
 
     def champion(self) -> Version | None:
         """The present champion, or None."""
@@ -156,26 +200,27 @@ class Registry:
             found: dict[str, Any] = json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/judgment.json"))
         return {**found, "bundle": version.bundle_id}
 
-    def card(self, version: Version) -> str:
+    def card(self, version: Version) -> dict[str, Any]:
+        """The version's model card, as it lies in its bundle."""
+        with self._reached():
+            found: dict[str, Any] = json.loads(mlflow.artifacts.load_text(f"runs:/{version.run_id}/bundle/card.json"))
+        return found
+
+    def card_page(self, version: Version) -> str:
         """The version's model card as a page.
 
         Raises
         ------
         Refusal
-            HF404 where an older Holdfast has registered the version, which knew no such page.
+            HF404 where the version has none: an older Holdfast knew no such page.
         """
         with self._reached() as client:
             if CARD not in {file.path for file in client.list_artifacts(version.run_id)}:
                 raise Refusal(
-                    "HF404", f"{version.bundle_id} has no model card as a page: an older Holdfast has registered it.",
+                    "HF404", f"{version.bundle_id} has no model card as a page, as those that an older Holdfast registered.",
                     "Learn again with: holdfast train",
                 )  # fmt: skip
             return str(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"))
-
-    def tags(self, version: Version) -> dict[str, str]:
-        """The tags of the version's run: fingerprints, `grade`, `known_until`."""
-        with self._reached() as client:
-            return dict(client.get_run(version.run_id).data.tags)
 
     def bundle(self, version: Version) -> Bundle:
         """The version's bundle, loaded; not published."""
@@ -192,10 +237,23 @@ class Registry:
         """
         with self._reached() as client, self._fetched(version) as folder:
             target = place(folder, self.store.bundles, version.bundle_id)
-            client.set_registered_model_alias(MODEL, CHAMPION, version.number)
-            client.set_model_version_tag(MODEL, version.number, _WAS_CHAMPION, "yes")
-            (point_back if back else point)(self.store.bundles, version.bundle_id)
+            former = self.champion()
+            client.set_model_version_tag(self.model, version.number, _WAS_CHAMPION, "yes")
+            client.set_registered_model_alias(self.model, CHAMPION, version.number)
+            try:
+                (point_back if back else point)(self.store.bundles, version.bundle_id)
+            except BaseException:
+                if former:
+                    client.set_registered_model_alias(self.model, CHAMPION, former.number)
+                else:
+                    client.delete_registered_model_alias(self.model, CHAMPION)
+                raise
         return target
+
+    def turn_away(self, version: Version, gates: Iterable[str]) -> None:
+        """Note at a version which gates it did not pass."""
+        with self._reached() as client:
+            client.set_model_version_tag(self.model, version.number, _TURNED_AWAY, "; ".join(gates))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -228,6 +286,22 @@ class Registry:
                 "Is it running, is there space on its disk, and is MLFLOW_TRACKING_URI right?",
             ) from error  # fmt: skip
 
+    def _version(self, found: ModelVersion, aliases: tuple[str, ...] = ()) -> Version:
+        run_id = found.run_id or found.tags["run_id"]
+        return Version(
+            f"{self.model}/{found.version}", run_id, aliases, _WAS_CHAMPION in found.tags,
+            found.tags.get(_TURNED_AWAY, ""),
+        )  # fmt: skip
+
+    def _versions(self, client: mlflow.MlflowClient) -> list[ModelVersion]:
+        return list(client.search_model_versions(f"name='{self.model}'"))
+
+    def _unknown(self, name: str) -> Refusal:
+        return Refusal(
+            "HF404", f"the registry knows no bundle {name!r}.",
+            f"Name an alias ({CHAMPION}, {CHALLENGER}), a version like {self.model}/7, or latest; holdfast train makes one.",
+        )  # fmt: skip
+
     def _experiment(self, client: mlflow.MlflowClient, shop: str) -> str:
         name = f"holdfast/{shop}"
         known = client.get_experiment_by_name(name)
@@ -235,6 +309,10 @@ class Registry:
             return str(known.experiment_id)
         place = (self.store.mlflow / "artifacts").as_uri() if self.local else None
         return str(client.create_experiment(name, artifact_location=place))
+
+
+def _number(version: ModelVersion) -> int:
+    return int(version.version)
 
 
 def _fail_abandoned(client: mlflow.MlflowClient, experiment: str, started_ms: int) -> None:
@@ -248,10 +326,3 @@ def _said(error: Exception) -> str:
     """The first line that tells something; SQLAlchemy may begin with how it came to ask."""
     lines = [line for line in str(error).splitlines() if line and not line.startswith("(raised as a result")]
     return lines[0] if lines else type(error).__name__
-
-
-def _unknown(name: str) -> Refusal:
-    return Refusal(
-        "HF404", f"the registry knows no bundle {name!r}.",
-        f"Name an alias ({CHAMPION}, {CHALLENGER}), a version like {MODEL}/7, or latest; holdfast train makes one.",
-    )  # fmt: skip

@@ -19,8 +19,9 @@ from training.promote_command import show_gates
 from training.study import Study, read_study
 
 if TYPE_CHECKING:
+    from models.bundle import Bundle
     from training.registry import Registry
-    from training.retrain import LatestChallenger
+    from training.retrain import TriedInVain
 
 app = typer.Typer()
 
@@ -61,14 +62,14 @@ def _retrained(settings: Shop, study: Study, store: Store, if_needed: bool) -> d
         from training.retrain import reasons_to_retrain
         from training.train import fit_bundle, register
     require_own_store(settings, store.bundles)
+    registry = Registry(store)
+    registry.require_own(settings.name)
     with watch.step("check"):
         checked = check_tables(settings, store, settings.today(datetime.now(UTC)))
-    champion, registry = present_champion(settings, store), Registry(store)
+    champion = present_champion(settings, store)
     because = ["it was asked for"]
     if if_needed:
-        because, why_not = reasons_to_retrain(
-            champion, _latest_challenger(registry, champion.id if champion else ""), checked, study, store
-        )
+        because, why_not = reasons_to_retrain(champion, _tried_in_vain(registry, champion), checked, study, store)
         if not because:
             say(f"Not needed: {why_not}.")
             return {"needed": False, "because": [why_not], "trained": None, "promoted": False,
@@ -92,20 +93,19 @@ def _retrained(settings: Shop, study: Study, store: Store, if_needed: bool) -> d
             "seconds": watch.seconds}  # fmt: skip
 
 
-def _latest_challenger(registry: Registry, champion: str) -> LatestChallenger | None:
-    """The latest challenger, if it is later than the champion."""
-    from training.registry import CHAMPION
-    from training.retrain import LatestChallenger
+def _tried_in_vain(registry: Registry, champion: Bundle | None) -> TriedInVain | None:
+    """What has been learned since the champion and did not stay; None too where that can no longer be read."""
+    from training.retrain import TriedInVain
 
     if not registry.exists:
         return None
+    version = registry.latest_in_vain(champion.id if champion else "")
+    if version is None:
+        return None
     try:
-        version = registry.version("latest")
-    except Refusal as refusal:
-        if refusal.code != "HF404":
-            raise
+        card = registry.card(version)
+    except Refusal:  # its files are gone; that must not stop learning for good
         return None
-    if CHAMPION in version.aliases or int(version.number) <= int(champion.partition("/")[2] or 0):
-        return None
-    card = registry.bundle(version).card
-    return LatestChallenger(version.bundle_id, card["study"], date.fromisoformat(card["data"]["known_until"]))
+    return TriedInVain(
+        version.bundle_id, version.turned_away, card["study"], date.fromisoformat(card["data"]["known_until"])
+    )
