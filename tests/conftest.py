@@ -14,6 +14,7 @@ from chromium import browser  # noqa: F401 - a fixture
 from demo_shop import demo_shop  # noqa: F401 - a fixture
 from hypothesis import settings
 from parity import complete_journey_question, example_question, motley_question  # noqa: F401 - fixtures
+from registered import registry, unpublished  # noqa: F401 - fixtures
 from running_service import ServedShop, build_bento, running, scored_shop
 from servers import postgres_url, spark  # noqa: F401 - fixtures
 
@@ -76,6 +77,12 @@ def example_folder(example: ExampleShop, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("example") / "shop"
     write_example_shop(folder, example)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shop(example_folder: Path) -> Shop:
+    """The example's `shop.toml`, read."""
+    return read_shop(example_folder)
 
 
 @pytest.fixture(scope="session")
