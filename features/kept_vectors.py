@@ -11,6 +11,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -88,8 +89,9 @@ def _keep(table: pa.Table, file: Path) -> None:
         pq.write_table(table, beside, compression="zstd")
     now = file.stat().st_mtime
     for other in file.parent.iterdir():
-        if other.stat().st_mtime < now - _KEPT_DAYS * 86400:
-            other.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process may be writing here, or making room
+            if other.stat().st_mtime < now - _KEPT_DAYS * 86400:
+                other.unlink()
 
 
 def _tables_of(closure: Catalog) -> list[str]:
