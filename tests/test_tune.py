@@ -97,7 +97,7 @@ def test_without_trials_or_without_a_past_the_settings_stay_as_they_are(trained:
     assert tune(trained.panel, (), catalog, study.fit, TuneSettings(trials=0)).trials == 0
 
 
-def test_a_search_that_time_cuts_short_says_how_far_it_came(
+def test_a_search_that_time_cuts_short_is_one_of_as_many_trials(
     trained: Trained, checked: CheckedTables, study: Study
 ) -> None:
     planned = plan(checked, study)
@@ -105,6 +105,8 @@ def test_a_search_that_time_cuts_short_says_how_far_it_came(
 
     assert found.trials == 1
     assert "1 settings tried" in str(found)
+    asked = QUICK.model_copy(update={"trials": found.trials})
+    assert found == tune(trained.panel, planned.searches[0], trained.bundle.catalog, study.fit, asked)
 
 
 def test_trees_stop_where_they_no_longer_help(trained: Trained, checked: CheckedTables, study: Study) -> None:

@@ -68,10 +68,10 @@ class Tuned:
     trials
         Those that were made: fewer than asked for where time ran out, 0 where none were asked for.
     log_loss, log_loss_as_set
-        Of the best trial, and of the first one: of `[fit]` as it stands but for the number of trees and how fast they learn;
-        None without trials. Both are of quick learning, so that they compare.
+        Of the best trial, and of the first one: of `[fit]`, as near as what is searched comes to it, but for the number of
+        trees and how fast they learn; None without trials. Both are of quick learning, so that they compare.
     made
-        What was tried, in that order; after the trials, where time was left, the best settings at a careful learning rate.
+        What was tried, in that order; after the trials the best settings at a careful learning rate.
     """
 
     settings: FitSettings
@@ -104,13 +104,13 @@ def tune(
 
     They are searched at a quick learning rate, of which the losses are told; the best are then taken at a careful one
     (Friedman 2001, section 5), whatever its loss, unless these trees would be too many. The number of trees is that after
-    which the mean loss was least. The same panel, seed and number of trials find the same settings; a search that time
-    cuts short may not.
+    which the mean loss was least. The same panel, seed and number of trials made find the same settings, also where it
+    was time that ended the search after so many.
 
     Parameters
     ----------
     seconds
-        After so long no further trial is begun; the first one always is.
+        After so long no further trial is begun; the first one always is, and the careful one after the last.
     tell
         Called after each trial.
     """
@@ -133,13 +133,11 @@ def tune(
         search.tell(trial, made[-1].log_loss)
         tell()
     trials, best = len(made), min(made, key=_loss)
-    found = best
-    if seconds is None or monotonic() - begun < seconds:
-        slower = best.settings.model_copy(update={"learning_rate": _CAREFUL_RATE})
-        careful = _tried(data, catalog, slower, asked.most_trees)
-        made.append(careful)
-        # the least of many losses owes something to chance, which that of a single trial does not
-        found = careful if careful.settings.trees < asked.most_trees else min(best, careful, key=_loss)
+    slower = best.settings.model_copy(update={"learning_rate": _CAREFUL_RATE})
+    careful = _tried(data, catalog, slower, asked.most_trees)
+    made.append(careful)
+    # the least of many losses owes something to chance, which that of a single trial does not
+    found = careful if careful.settings.trees < asked.most_trees else min(best, careful, key=_loss)
     return Tuned(found.settings, trials, best.log_loss, made[0].log_loss, tuple(made))
 
 
