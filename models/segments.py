@@ -24,7 +24,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Segmenter:
-    """Nearest centroid in scaled space. Columns flagged `logged` enter as ln(1 + x); missing ones at the centre."""
+    """Nearest centroid in scaled space. Columns flagged `logged` enter as ln(1 + x); missing ones at the centre.
+
+    No id is given twice: `last_number` is the highest that a segment of this segmenter, or of one before it, has borne.
+    """
 
     features: tuple[str, ...]
     logged: tuple[bool, ...]
@@ -32,6 +35,7 @@ class Segmenter:
     scale: tuple[float, ...]
     centroids: tuple[tuple[float, ...], ...]
     segments: tuple[Segment, ...]
+    last_number: int = 0
 
     def __repr__(self) -> str:
         names = "; ".join(f"{s.id} {s.en} ({s.share:.0%})" for s in self.segments)
@@ -56,4 +60,5 @@ class Segmenter:
         return cls(
             tuple(plain["features"]), tuple(plain["logged"]), tuple(plain["center"]), tuple(plain["scale"]),
             tuple(tuple(row) for row in plain["centroids"]), tuple(Segment(**s) for s in plain["segments"]),
+            plain.get("last_number") or max(int(s["id"].removeprefix("S")) for s in plain["segments"]),
         )  # fmt: skip

@@ -22,6 +22,7 @@ from features.shop import Shop, read_shop
 from features.store import Store
 from models.bundle import Bundle
 from models.published import point
+from models.segments import Segmenter
 from training.champion import present_champion
 from training.fit_segments import fit_segments
 from training.panel import known_by, matured_cutoffs
@@ -94,6 +95,32 @@ def test_segments_keep_their_identity_over_a_retraining(trained: Trained, study:
     ]
     ids = [np.array([s.id for s in fitted.segments])[w] for fitted, w in zip((before, again), where, strict=True)]
     assert (ids[0] == ids[1]).mean() > 0.6
+
+
+def test_no_segment_bears_an_id_that_another_group_has_had(trained: Trained, study: Study) -> None:
+    """Not that of the segmenter before the last one either: rules of a CRM may still name it."""
+    before, catalog = trained.bundle.segmenter, trained.bundle.catalog
+    others = replace(before, features=before.features[::-1], last_number=9)
+    X = trained.panel.X
+    again = fit_segments(X, catalog, trained.bundle.model.gain(), study.segments, 7, others)
+    two_of_them = X[[0, -1] * 5]
+    everybody = fit_segments(two_of_them, catalog, trained.bundle.model.gain(), study.segments, 7, again)
+
+    assert [f"S{10 + k}" for k in range(len(again.segments))] == [segment.id for segment in again.segments]
+    assert 9 + len(again.segments) == again.last_number == Segmenter.from_dict(again.as_dict()).last_number
+    assert [f"S{again.last_number + 1}"] == [segment.id for segment in everybody.segments]
+    assert everybody == fit_segments(two_of_them, catalog, trained.bundle.model.gain(), study.segments, 7, everybody)
+    older = {name: value for name, value in before.as_dict().items() if name != "last_number"}
+    assert before == Segmenter.from_dict(older)
+
+
+def test_few_customers_who_differ_are_one_segment_or_as_many_as_can_be_told_apart(
+    trained: Trained, study: Study
+) -> None:
+    for differing in range(2, study.segments.fewest + 3):
+        X = trained.panel.X[np.linspace(0, len(trained.panel.X) - 1, differing).astype(int)]
+        found = fit_segments(X, trained.bundle.catalog, trained.bundle.model.gain(), study.segments, 7)
+        assert len(found.segments) < max(differing, 2)
 
 
 def test_a_customer_alone_is_in_the_segment_they_are_in_among_others(trained: Trained) -> None:

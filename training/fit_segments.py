@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import count
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
@@ -49,7 +51,7 @@ def fit_segments(
     """A segmenter over the behaviour columns that this catalog has, numbered from the biggest spenders down.
 
     Where it has none of them, over the numbers given by the shop that the model looks at most. Segments near those of
-    `before`, the one now in use, keep their id and names; others get new ids.
+    `before`, the one now in use, keep their id and names; others get ids that none has had.
 
     Parameters
     ----------
@@ -61,8 +63,13 @@ def fit_segments(
     every = {name: words for name, words in _words(catalog, gain, varied).items() if name in told}
     features = tuple(every)
     columns = X[:, [catalog.names.index(name) for name in features]]
-    if not features or len(np.unique(np.nan_to_num(columns), axis=0)) < settings.fewest:
-        return Segmenter((), (), (), (), ((),), (Segment("S1", "all customers", "全部客户", 1.0, {}),))
+    numbers = count(before.last_number + 1 if before else 1)
+    if not features or len(np.unique(np.nan_to_num(columns), axis=0)) <= settings.fewest:
+        if before and not before.features:
+            return before
+        number = next(numbers)
+        everybody = Segment(f"S{number}", "all customers", "全部客户", 1.0, {})
+        return Segmenter((), (), (), (), ((),), (everybody,), number)
     logged = tuple(every[name][0] for name in features)
     plain = np.where(np.array(logged), np.log1p(np.maximum(columns, 0)), columns)
     center = np.nanmedian(plain, axis=0)
@@ -76,18 +83,17 @@ def fit_segments(
     centroids = fitted.cluster_centers_[order]
     labels = np.argsort(order)[fitted.labels_]
     kept = _kept(segmenter, centroids, before)
-    unused = (f"S{k}" for k in count(1) if f"S{k}" not in {s.id for s in (before.segments if before else ())})
     segments = []
     for k, (en, zh) in enumerate(_names([every[name][1:] for name in features], centroids)):
         profile = {name: _median(columns[labels == k, j]) for j, name in enumerate(features)}
         same = kept.get(k)
-        known = (same.id, same.en, same.zh) if same else (next(unused), en, zh)
+        known = (same.id, same.en, same.zh) if same else (f"S{next(numbers)}", en, zh)
         if any(known[1] == other.en for other in segments):  # a former name that now fits another group too
             known = (known[0], f"{known[1]} ({known[0]})", f"{known[2]}（{known[0]}）")
         segments.append(Segment(*known, float((labels == k).mean()), profile))
     return Segmenter(
         features, logged, segmenter.center, segmenter.scale,
-        tuple(tuple(row) for row in centroids.tolist()), tuple(segments),
+        tuple(tuple(row) for row in centroids.tolist()), tuple(segments), next(numbers) - 1,
     )  # fmt: skip
 
 
@@ -108,7 +114,9 @@ def _best_number(Z: Floats, settings: SegmentSettings, seed: int) -> KMeans:
         alike = []
         for _ in range(_REFITS):
             drawn = random.integers(0, len(Z), len(Z))
-            other = KMeans(k, n_init=1, random_state=int(random.integers(2**31))).fit(Z[drawn])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # of few customers fewer may be drawn than k
+                other = KMeans(k, n_init=1, random_state=int(random.integers(2**31))).fit(Z[drawn])
             alike.append(adjusted_rand_score(fitted.labels_, other.predict(Z)))
         sample = random.permutation(len(Z))[:2000]
         found.append((float(np.mean(alike)), float(silhouette_score(Z[sample], fitted.labels_[sample])), fitted))

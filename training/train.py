@@ -152,7 +152,7 @@ def fit_bundle(
     with watch.step("interval"):
         interval = fit_interval(panel, catalog, tuned[-1].settings, fitted.platt.slope, study.interval.fits)
     with watch.step("segments"):
-        newest = panel.X[panel.at(planned.cutoffs[-1])]
+        newest = panel.X[panel.at(planned.cutoffs[-1])] if planned.is_in_time else panel.X
         segmenter = fit_segments(
             newest, catalog, model.gain(), study.segments, study.fit.seed, champion.segmenter if champion else None
         )
