@@ -125,6 +125,9 @@ def test_a_champion_is_judged_only_on_labels_it_has_not_seen(trained: Trained, c
 
     assert against_champion(bundle, checked, judged, None) is None
     beside = against_champion(old, checked, judged, None)
+    more = beside["log_loss_difference"]
+    assert more["value"] == pytest.approx(beside["challenger_log_loss"] - beside["log_loss"], abs=2e-6)
+    assert more["low"] < more["value"] < more["high"]
     assert [str(j.cutoff) for j in judged] == beside["cutoffs"]
     assert beside["challenger_log_loss"] == pytest.approx(trained.judgment.models["holdfast"]["log_loss"]["value"])
     assert beside["log_loss"] < beside["challenger_log_loss"]  # it has in truth seen these labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.grade import grade
+from training.grade import beside_champion, grade
 
 LEVEL = [{"said": 0.1, "seen": 0.11, "low": 0.09, "high": 0.13}]
 OFF = [*LEVEL, {"said": 0.2, "seen": 0.3, "low": 0.26, "high": 0.34}]
@@ -50,3 +50,25 @@ def test_chance_is_not_told_as_a_fault() -> None:
     """Neither where the whole error is within the noise, nor where no tenth is outside its interval."""
     assert "off" not in graded(error=0.019, reliability=OFF)[1]
     assert "off" not in graded(error=0.03, reliability=LEVEL)[1]
+
+
+@pytest.mark.parametrize(
+    ("letter", "more", "told"),
+    [
+        ("A", (-0.03, -0.01), "Reliably better than churn/3"),
+        ("A", (-0.01, 0.01), "Neither reliably better nor worse than churn/3"),
+        ("C", (0.01, 0.03), "Reliably worse than churn/3"),
+    ],
+)
+def test_what_is_worse_than_what_is_served_is_no_better_than_a_c(
+    letter: str, more: tuple[float, float], told: str
+) -> None:
+    beside = {"bundle": "churn/3", "log_loss_difference": dict(zip(("low", "high"), more, strict=True))}
+
+    assert (letter, f"Fine. {told}, which is served.") == beside_champion("A", "Fine.", beside)
+    assert "D" == beside_champion("D", "", beside)[0]
+
+
+@pytest.mark.parametrize("beside", [None, {"bundle": "churn/3", "not_told": "no such column"}])
+def test_without_a_champion_to_compare_the_grade_is_as_it_was(beside: dict | None) -> None:
+    assert ("B", "Fine.") == beside_champion("B", "Fine.", beside)

@@ -28,6 +28,17 @@ def grade(
     return letter, " ".join(part for part in (why, finds, _off(models, noise, reliability)) if part)
 
 
+def beside_champion(letter: str, because: str, beside: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The grade and why, by how it stands to what is served (`training.champion.against_champion`): at most C if worse."""
+    if not beside or "log_loss_difference" not in beside:
+        return letter, because
+    more = beside["log_loss_difference"]
+    if more["low"] > 0:
+        return max(letter, "C"), f"{because} Reliably worse than {beside['bundle']}, which is served."
+    how = "Reliably better" if more["high"] < 0 else "Neither reliably better nor worse"
+    return letter, f"{because} {how} than {beside['bundle']}, which is served."
+
+
 def _against_others(models: Mapping[str, Any], paired: Mapping[str, Any]) -> tuple[str, str]:
     auc = models["holdfast"]["auc"]["value"]
     rule, regression = paired

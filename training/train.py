@@ -39,6 +39,7 @@ from training.fit_segments import fit_segments
 from training.fit_value import fit_references, fit_relationship
 from training.fit_vector_references import fit_vector_references
 from training.foreknowledge import refuse_foreknowledge
+from training.grade import beside_champion
 from training.judge import Judgment, judge
 from training.judge_horizons import judge_horizons
 from training.labels import churn_labels
@@ -138,7 +139,8 @@ def fit_bundle(
                 beside = against_champion(champion, checked, judgment.judged, store)
             except Refusal as refusal:  # these tables do not bring what it looks at
                 beside = {"bundle": champion.id, "not_told": refusal.what}
-            judgment = replace(judgment, against_champion=beside)
+            letter, because = beside_champion(judgment.grade, judgment.grade_because, beside)
+            judgment = replace(judgment, against_champion=beside, grade=letter, grade_because=because)
     last = judgment.judged[-1]
     with watch.step("fit"):
         fitted = fit_split(panel, planned.final, catalog, tuned[-1].settings)
