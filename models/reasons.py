@@ -62,6 +62,15 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class _Known:
+    """Of each row and column whether the value is absent, and how far it lies from the usual one to the side that pushes
+    towards leaving (NaN where that cannot be told); shape (rows, features)."""
+
+    absent: npt.NDArray[np.bool_]
+    side: Floats
+
+
+@dataclass(frozen=True)
 class Explainer:
     """Turns pushes into reasons; built once per bundle and language.
 
@@ -91,53 +100,61 @@ class Explainer:
         """
         drivers, member = drivers_of(self.catalog)
         by_driver = pushes @ member
-        columns = {d: np.flatnonzero(member[:, k]) for k, d in enumerate(drivers)}
-        ranked = np.argsort(-by_driver, axis=1, kind="stable")
-        return [
-            tuple(self._reason(drivers[k], by_driver[i, k], columns[drivers[k]], pushes[i], row) for k in ranked[i])
-            for i, row in enumerate(rows)
+        known = self._known(rows)
+        by_rank = np.argsort(-by_driver, axis=1, kind="stable")
+        found = [
+            self._of_driver(driver, by_driver[:, k], np.flatnonzero(member[:, k]), pushes, known, rows)
+            for k, driver in enumerate(drivers)
         ]
+        return [tuple(found[k][i] for k in ranked) for i, ranked in enumerate(by_rank)]
 
-    def _reason(
-        self, driver: str, push: float, columns: npt.NDArray[np.intp], pushes: Floats, row: Mapping[str, Any]
-    ) -> Reason:
-        towards = columns[np.argsort(-pushes[columns] * np.sign(push or 1), kind="stable")]
-        names = self.catalog.names
-        preferred = sorted(
-            towards,
-            key=lambda j: (
-                _absent(row[names[j]]), not self._agrees(j, row, push), not self.catalog.features[j].plain
-            ),
-        )  # fmt: skip
-        leading = next((j for j in preferred if self._tells(j, row)), preferred[0])
-        telling = self._tells(leading, row) and self._agrees(leading, row, push)
-        features = []
-        for j in (leading, *(j for j in towards if j != leading))[:_FEATURES_SHOWN]:
-            feature = self.catalog.features[j]
-            features.append(ReasonFeature(feature.name, row[feature.name], self.usual(feature, row), float(pushes[j])))
-        lever = telling and any(self.catalog.features[j].role == "lever" for j in columns)
-        sentence = self.sentence(self.catalog.features[leading], features[0])
-        return Reason(driver, float(push), lever, tuple(features), sentence, telling)
+    def _of_driver(
+        self, driver: str, push: Floats, columns: npt.NDArray[np.intp], pushes: Floats, known: _Known,
+        rows: Sequence[Mapping[str, Any]],
+    ) -> list[Reason]:  # fmt: skip
+        """The driver's reason for each row, told by the column that pushes most among those that are best to be told of."""
+        features = [self.catalog.features[j] for j in columns]
+        absent, side = known.absent[:, columns], known.side[:, columns]
+        # a push may come from several columns together; a sentence that says the contrary would only confuse
+        agrees = ~(side * push[:, None] <= 0)
+        against = -pushes[:, columns] * np.where(push < 0, -1.0, 1.0)[:, None]
+        towards = np.argsort(against, axis=1, kind="stable")
+        plain = np.broadcast_to([feature.plain for feature in features], agrees.shape)
+        preferred = np.lexsort((against, ~plain, ~agrees, absent))
+        acts = any(feature.role == "lever" for feature in features)
+        found = []
+        for i, row in enumerate(rows):
+            telling = next((j for j in preferred[i] if self._tells(features[j], row)), None)
+            leading = preferred[i, 0] if telling is None else telling
+            is_telling = telling is not None and bool(agrees[i, leading])
+            shown = [leading, *(j for j in towards[i, :_FEATURES_SHOWN] if j != leading)][:_FEATURES_SHOWN]
+            told = tuple(
+                ReasonFeature(
+                    features[j].name, row[features[j].name], self.usual(features[j], row), float(pushes[i, columns[j]])
+                )
+                for j in shown
+            )
+            sentence = self.sentence(features[leading], told[0])
+            found.append(Reason(driver, float(push[i]), is_telling and acts, told, sentence, is_telling))
+        return found
 
-    def _tells(self, j: int, row: Mapping[str, Any]) -> bool:
+    def _known(self, rows: Sequence[Mapping[str, Any]]) -> _Known:
+        names, typical = self.catalog.names, self.typical
+        values = np.array([[_number(row[name]) for name in names] for row in rows], float)
+        usual = np.broadcast_to([typical.get(name, np.nan) for name in names], values.shape).copy()
+        for j, feature in enumerate(self.catalog.features):
+            if feature.usual:
+                usual[:, j] = [_number(row.get(feature.usual)) for row in rows]
+        direction = np.array([self.direction.get(name, np.nan) for name in names])
+        return _Known(np.isnan(values), (values - usual) * direction)
+
+    def _tells(self, feature: Feature, row: Mapping[str, Any]) -> bool:
         """Whether the customer's value is known and, as it is spoken, not the usual one."""
-        feature = self.catalog.features[j]
         value = row[feature.name]
         if _absent(value):
             return False
         usual = self.usual(feature, row)
         return usual is None or self.spoken(value, feature.unit) != self.spoken(usual, feature.unit)
-
-    def _agrees(self, j: int, row: Mapping[str, Any], push: float) -> bool:
-        """Whether the customer's value differs from the usual one to the side that the push speaks of.
-
-        A push may come from several columns together; a sentence that says the contrary would only confuse.
-        """
-        feature = self.catalog.features[j]
-        value, usual, direction = row[feature.name], self.usual(feature, row), self.direction.get(feature.name)
-        if usual is None or direction is None or isinstance(value, str) or _absent(value):
-            return True
-        return bool((value - usual) * direction * push > 0)
 
     def usual(self, feature: Feature, row: Mapping[str, Any]) -> float | None:
         """What is usual for this customer or, failing that, typical; None where neither is known."""
@@ -207,6 +224,11 @@ def raising(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _absent(value: Any) -> bool:
     return value is None or value != value  # NaN is what differs from itself
+
+
+def _number(value: float | str | None) -> float:
+    """A level of a category is there, and nothing more is asked of it."""
+    return 0.0 if isinstance(value, str) else np.nan if value is None else value
 
 
 def _plain(value: float | str | None) -> float | str | None:
