@@ -62,6 +62,10 @@ class Store:
         return self.root / "monitor"
 
     @property
+    def last_monitoring(self) -> Path:
+        return self.monitor / "latest.json"
+
+    @property
     def mlflow(self) -> Path:
         return self.root / "mlflow"
 

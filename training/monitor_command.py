@@ -106,7 +106,7 @@ def _named(scored: Sequence[ScoreRun], shop: str, name: str, cutoff: date | None
 
 def _remember(found: MonitorReport, store: Store) -> None:
     """Keep how it stands with the newest run, for what decides whether to learn again."""
-    with written_whole(store.monitor / "latest.json") as beside:
+    with written_whole(store.last_monitoring) as beside:
         beside.write_text(json.dumps(found.summary(), ensure_ascii=False), encoding="utf-8")
 
 

@@ -137,7 +137,7 @@ def settings_changed(learned_by: Mapping[str, Any], study: Study) -> list[str]:
 def _alarm(store: Store, bundle_id: str) -> str | None:
     """What the last monitoring says of this bundle, if it is an alarm."""
     try:
-        told = json.loads((store.monitor / "latest.json").read_text(encoding="utf-8"))
+        told = json.loads(store.last_monitoring.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     if told.get("severity") != "alarm" or told.get("bundle") != bundle_id:

@@ -23,7 +23,7 @@ from training.tune import tune
 
 Floats = npt.NDArray[np.float64]
 Learner = Callable[[Panel, Split, tuple[Tried, ...], Catalog, int], Floats]
-_SHARE_FOR_SEARCH = 0.7  # of the seconds; the rest is for the fits and the calibration
+_SHARE_FOR_SEARCH = 0.5  # of the seconds; the rest is for the careful trial, the fits and the calibration
 
 
 def holdfast(panel: Panel, split: Split, tried: tuple[Tried, ...], catalog: Catalog, seconds: int) -> Floats:
