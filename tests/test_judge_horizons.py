@@ -133,6 +133,37 @@ def test_the_check_foretells_what_training_would_refuse_of_a_horizon(
     assert (refused.value.what, refused.value.mend) == (foretold.details, foretold.mend)
 
 
+def leaving_on(*days: int) -> list[dict[str, Any]]:
+    """Sixty customers who buy every fortnight, ten of whom stop on each of these days of the year."""
+    stops = {f"c{6 * ten + k}": day for k, day in enumerate(days) for ten in range(10)}
+    return [row for row in sales(leavers=0)
+            if date.fromisoformat(row["timestamp"]) < FIRST + timedelta(days=stops.get(row["customer_id"], 364))]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("days", "further", "said"),
+    [
+        ((120, 295), [], ""),
+        ((120, 295), [56], r"none of 50 customers churned within 56 days in what .* judged: 2024-10-07\."),
+        ((295,), [], r"none of 360 customers churned in what .* judged: 2024-04-22, .*2024-09-09\."),
+    ],
+)
+def test_a_part_in_which_nobody_churned_over_a_horizon_is_refused_and_foretold(
+    tiny_shop: TinyShop, store: Store, days: tuple[int, ...], further: list[int], said: str
+) -> None:
+    """Two are judged, over 56 days those four weeks earlier: at the first nobody who had lately bought stayed away."""
+    asked = {**SMALL, "churn": {"further_horizons_days": further}, "cutoffs": {"judged": 2}}
+    shop = tiny_shop(leaving_on(*days))
+    found = looked_at(shop, store, **asked)
+    errors = [f for f in found.findings if f.state == "error"]
+
+    assert bool(said) == bool(errors)
+    if said:
+        with pytest.raises(Refusal, match=f"HF302 {said}") as refused:
+            prepare_panel(shop, check_tables(shop, store, TODAY), Study.model_validate(asked), None, Stopwatch())
+        assert [(refused.value.what, refused.value.mend)] == [(error.details, error.mend) for error in errors]
+
+
 # ---- how they are judged ---------------------------------------------------------------------------------------------
 
 QUICK = FitSettings(trees=15, learning_rate=0.2, min_customers_in_leaf=20, column_share=0.1)

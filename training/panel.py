@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -203,20 +203,6 @@ def build_panel(
         group = together(X[kept], ids)
         fold, third = folds(group, seed), thirds(group, seed)
     return Panel(taken, X[kept], known.churned, known.spend, cutoff[kept], ids, fold, third)
-
-
-def require_both_kinds(panel: Panel, splits: Iterable[Split]) -> None:
-    """Refuse (HF302) a split of which what is fitted, known or judged holds none who churned, or none who stayed."""
-    for split in splits:
-        for parts in (split.fit, split.known, () if split.judge is None else (split.judge,)):
-            churned = panel.churned[panel.at(*parts)] if parts else np.array([True, False])
-            if churned.all() or not churned.any():
-                raise Refusal(
-                    "HF302", f"none of {len(churned)} customers {'stayed' if len(churned) and churned.all() else 'churned'}"
-                    f" in what is learned from or judged: {', '.join(map(str, parts))}.",
-                    "Raise cutoffs.min_history_days to leave out days of which the tables do not tell yet, or lower"
-                    " cutoffs.judged.",
-                )  # fmt: skip
 
 
 def over_horizon(panel: Panel, labels: Labels, cutoffs: Sequence[date], horizon_days: int, minimums: Minimums) -> Panel:

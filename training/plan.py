@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from types import MappingProxyType
 
+import numpy as np
+
 from features.checked import CheckedTables
 from features.refusal import Refusal
 from features.snapshot import day_date
@@ -14,6 +16,7 @@ from features.sources import connect
 from training.folds import FOLDS
 from training.labels import is_matured, require_told
 from training.panel import (
+    Panel,
     Part,
     Split,
     Tried,
@@ -120,6 +123,33 @@ def _over(days: int, cutoffs: tuple[date, ...], study: Study) -> Plan:
             " cutoffs.judged, cutoffs.every_days or cutoffs.min_history_days.",
         )  # fmt: skip
     return Plan(own, tuple(splits), final, ())
+
+
+def require_both_kinds(planned: Plan, panel: Panel, further: Mapping[int, Panel]) -> None:
+    """Refuse (HF302) a split with none who churned, or none who stayed, in what is fitted, known or judged.
+
+    Parameters
+    ----------
+    further
+        The panels of the further horizons that are planned, by their days.
+    """
+    lower = "lower cutoffs.judged"
+    _require_both_kinds(planned, panel, "", f"or {lower}")
+    for days, of in planned.further.items():
+        without = f"{lower}, or leave {days} out of churn.further_horizons_days"
+        _require_both_kinds(of, further[days], f" within {days} days", without)
+
+
+def _require_both_kinds(planned: Plan, panel: Panel, within: str, otherwise: str) -> None:
+    for split in (*planned.splits, planned.final):
+        for parts in (split.fit, split.known, () if split.judge is None else (split.judge,)):
+            churned = panel.churned[panel.at(*parts)] if parts else np.array([True, False])
+            if churned.all() or not churned.any():
+                raise Refusal(
+                    "HF302", f"none of {len(churned)} customers {'stayed' if len(churned) and churned.all() else 'churned'}"
+                    f"{within} in what is learned from or judged: {', '.join(map(str, parts))}.",
+                    f"Raise cutoffs.min_history_days to leave out days of which the tables do not tell yet, {otherwise}.",
+                )  # fmt: skip
 
 
 def tried_folds(folds: Sequence[Part]) -> tuple[Tried, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -18,7 +18,7 @@ from training.finding import Finding, refused
 from training.gaps import Gaps
 from training.labels import TOLD_BY, churn_labels, require_told
 from training.panel import Panel, build_panel, cutoff_grid, cutoffs_needed, over_horizon
-from training.plan import plan
+from training.plan import Plan, plan, require_both_kinds
 from training.population import CutoffCount, Population
 from training.study import Study
 
@@ -76,13 +76,12 @@ def study_findings(
     except Refusal as refusal:
         yield replace(refused("churn definition", "train", refusal, 0, 1), table=TOLD_BY[study.churn.definition][0])
         return
-    yield from _history(checked, study)
+    planned = yield from _history(checked, study)
     if "transactions" in checked.columns or "interactions" in checked.columns:
         yield from _memory(checked, study)
     if found is not None:
         counts = found.counts()
-        in_time = study.churn.definition != "given" or plan(checked, study).is_in_time
-        yield from _fit_to_train(checked, study, found, in_time)
+        yield from _fit_to_train(checked, study, found, planned)
         yield from _few(study, counts)
         yield from _steady(counts)
     yield from definition_findings(checked, study, found, gaps)
@@ -90,14 +89,20 @@ def study_findings(
     yield _fresh(checked, study, today)
 
 
-def _history(checked: CheckedTables, study: Study) -> Iterator[Finding]:
-    """Too short a history in the words of the refusal that training would give; else how much more would help."""
+def _history(checked: CheckedTables, study: Study) -> Generator[Finding, None, Plan | None]:
+    """Too short a history in the words of the refusal that training would give; else how much more would help.
+
+    Returns
+    -------
+    Plan or None
+        What training would take; None where it would refuse.
+    """
     days, needed = (checked.known_until - checked.first_day).days, history_needed(study)
     try:
         planned = plan(checked, study)
     except Refusal as refusal:
         yield refused("history", "train", refusal, days, needed)
-        return
+        return None
     cutoffs = planned.cutoffs
     if not planned.is_in_time:
         yield Finding(
@@ -106,7 +111,7 @@ def _history(checked: CheckedTables, study: Study) -> Iterator[Finding]:
             " customers, not on later days.", "", len(cutoffs), study.cutoffs.judged + 2,
             "Bring vectors of several days, with as_of, where you have them.",
         )  # fmt: skip
-        return
+        return planned
     told = f"{days:,} days carry {len(cutoffs)} matured cut-offs, {cutoffs[0]} to {cutoffs[-1]}"
     whole = needed + max(0, study.vectors.memory_days - study.cutoffs.min_history_days)
     if days < whole:
@@ -117,6 +122,7 @@ def _history(checked: CheckedTables, study: Study) -> Iterator[Finding]:
                       " from a change.", "", days, TWO_YEARS, "Bring two years or three, where you have them.")  # fmt: skip
     else:
         yield Finding("history", "train", "ok", "", "", f"{told}.", "", days, needed)
+    return planned
 
 
 def _memory(checked: CheckedTables, study: Study) -> Iterator[Finding]:
@@ -130,7 +136,7 @@ def _memory(checked: CheckedTables, study: Study) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _fit_to_train(checked: CheckedTables, study: Study, found: Population, in_time: bool) -> Iterator[Finding]:
+def _fit_to_train(checked: CheckedTables, study: Study, found: Population, planned: Plan | None) -> Iterator[Finding]:
     """HF301 and HF302, foretold by the functions that refuse, of further horizons too."""
     last = found.counts()[-1]
     churned = last.churned or 0
@@ -141,7 +147,7 @@ def _fit_to_train(checked: CheckedTables, study: Study, found: Population, in_ti
             found.labels,
             found.eligible,
             study.minimums,
-            in_time=in_time,
+            in_time=planned is None or planned.is_in_time,
         )
     except Refusal as refusal:
         of_customers = refusal.code == "HF301"
@@ -153,15 +159,16 @@ def _fit_to_train(checked: CheckedTables, study: Study, found: Population, in_ti
                   last.eligible, study.minimums.customers)  # fmt: skip
     yield Finding("churners", "train", "ok", "", "", f"{churned:,} of them churned, {last.eligible - churned:,} stayed.", "",
                   min(churned, last.eligible - churned), study.minimums.churners)  # fmt: skip
-    yield from _further_horizons(checked, study, panel)
+    if planned is not None:  # too short a history is told of by itself
+        yield from _both_kinds(checked, study, planned, panel)
 
 
-def _further_horizons(checked: CheckedTables, study: Study, panel: Panel) -> Iterator[Finding]:
-    """How many churned over each further horizon, up to the first that training would refuse."""
-    try:
-        planned = plan(checked, study)
-    except Refusal:  # too short a history is told of by itself
-        return
+def _both_kinds(checked: CheckedTables, study: Study, planned: Plan, panel: Panel) -> Iterator[Finding]:
+    """How many churned over each further horizon, and days without one or the other kind, up to what training refuses.
+
+    Who is in a fold depends on columns that are not looked at here: of tables without days only the whole is told of.
+    """
+    further: dict[int, Panel] = {}
     minimums, (low, high) = study.minimums, CLASS_SHARES
     for days, of in planned.further.items():
         labels = churn_labels(checked, panel.vectors, study.churn.meant.over(days))
@@ -169,7 +176,7 @@ def _further_horizons(checked: CheckedTables, study: Study, panel: Panel) -> Ite
         churned = int(last.churned.sum())
         fewer, share = min(churned, len(last) - churned), churned / max(len(last), 1)
         try:
-            over_horizon(panel, labels, of.cutoffs, days, minimums)
+            further[days] = over_horizon(panel, labels, of.cutoffs, days, minimums)
         except Refusal as refusal:
             few = (len(last), minimums.customers) if refusal.code == "HF301" else (fewer, minimums.churners)
             yield refused("further horizon", "train", refusal, *few)
@@ -181,6 +188,11 @@ def _further_horizons(checked: CheckedTables, study: Study, panel: Panel) -> Ite
             + (" Where nearly all do the same, there is little to tell apart." if odd else ""), "",
             fewer, minimums.churners, f"Leave {days} out of churn.further_horizons_days in study.toml." if odd else "",
         )  # fmt: skip
+    if planned.is_in_time:
+        try:
+            require_both_kinds(planned, panel, further)
+        except Refusal as refusal:
+            yield refused("both kinds", "train", refusal, 0, 1)
 
 
 def _few(study: Study, counts: tuple[CutoffCount, ...]) -> Iterator[Finding]:

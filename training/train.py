@@ -44,8 +44,8 @@ from training.judge import Judgment, judge
 from training.judge_horizons import judge_horizons
 from training.labels import churn_labels
 from training.names import require_attributes, value_column
-from training.panel import Panel, build_panel, require_both_kinds
-from training.plan import Plan, plan
+from training.panel import Panel, build_panel
+from training.plan import Plan, plan, require_both_kinds
 from training.population import eligible_rows
 from training.spending import KnownCustomers, known_customers
 from training.study import Study, flat
@@ -104,9 +104,9 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
         labels = churn_labels(checked, table, study.churn.meant)
         eligible = eligible_rows(checked, table, X, catalog.names, study)
         panel = build_panel(table, X, labels, eligible, study.minimums, study.fit.seed, planned.is_in_time)
-        require_both_kinds(panel, (*planned.splits, planned.final))
         known = known_customers(checked, table, X, labels, eligible, study.fit.seed)
         further = horizon_panels(checked, study.churn.meant, panel, planned, study.minimums)
+        require_both_kinds(planned, panel, further)
     return Prepared(planned, panel, further, known, catalog, value, references, categories)
 
 
