@@ -5,14 +5,20 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from by_hand import TODAY, TinyShop, purchases
 
 from features.catalog import Catalog
+from features.check import check_tables
 from features.snapshot import day_number
-from models.spend import UsualSpend, ValueRows
+from features.store import Store
+from models.habits import ValueColumn
+from models.spend import UsualSpend
 from training.judge_value import fit_spread, judge_value
+from training.labels import Labels
 from training.panel import cutoff_grid
-from training.spending import Spending, Window, longest_window
+from training.spending import Spending, Window, known_customers, longest_window, spending
 from training.study import Study
 from training.value_measures import VALUE_MEASURES
 
@@ -103,8 +109,8 @@ def shop(seed: int = 3) -> tuple[Spending, Window]:
     nothing = np.full(6000, np.nan)
     window = longest_window(cutoffs, FIRST + timedelta(days=10 * 28), 28, 28, 2)
     assert window is not None
-    left = np.zeros(6000)
-    return Spending(Catalog(()), np.zeros((6000, 0)), cutoff, ids, left, usual, spent, nothing, left), window
+    everyone, left = np.ones(6000, bool), np.zeros(6000)
+    return Spending(Catalog(()), np.zeros((6000, 0)), cutoff, ids, everyone, left, usual, spent, nothing, left), window
 
 
 def keeps(*levels: float) -> str:
@@ -134,13 +140,16 @@ def test_a_candidate_that_cannot_be_fitted_is_left_out() -> None:
     assert found.coverage["within"] == pytest.approx(0.8, abs=0.05)
 
 
-def test_rows_without_a_probability_take_the_churn_rate_and_the_ineligible_count_as_gone() -> None:
-    spending, _ = shop()
-    left = np.array([0.0, 1.0, np.nan, 0.0])
-    some = Spending(
-        Catalog(()), np.zeros((4, 0)), spending.cutoff[:4], spending.customer_ids[:4], left, np.ones(4), np.ones(4),
-        np.ones(4), np.array([0.2, np.nan, np.nan, np.nan]),
-    )  # fmt: skip
-    rows: ValueRows = some.rows(np.arange(4))
+def test_rows_without_a_probability_take_the_churn_rate_and_the_ineligible_alone_count_as_gone(
+    tiny_shop: TinyShop, store: Store
+) -> None:
+    """Of five one is ineligible, and of another the shop has not said yet whether they left."""
+    checked = check_tables(tiny_shop(purchases()), store, TODAY)
+    table = pa.table({"cutoff": pa.array([day_number(FIRST)] * 5, pa.int32()), "customer_id": list("abcde")})
+    eligible, matured = np.array([True, True, False, True, True]), np.array([True, True, True, True, False])
+    labels = Labels.of(np.array([False, True, True, False, True]), np.zeros(5), matured)
+    known = known_customers(checked, table, np.zeros((5, 0)), labels, eligible, 7)
+    found = spending(checked, known, Catalog(()), ValueColumn(""), 28, {FIRST: ("a", np.array([0.2]))})
 
-    assert rows.churn_probability == pytest.approx([0.2, 1 / 3, 1.0, 1 / 3])
+    assert known.left == pytest.approx([0, 1, np.nan, 0, np.nan], nan_ok=True)
+    assert found.rows(np.arange(5)).churn_probability == pytest.approx([0.2, 1 / 3, 1.0, 1 / 3, 1 / 3])

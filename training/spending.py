@@ -30,12 +30,15 @@ class KnownCustomers:
 
     Attributes
     ----------
+    eligible
+        Whom the churn definition is about.
     left
-        1 for who churned, 0 for who stayed, NaN for whom that is not asked of or not known.
+        1 for who churned, 0 for who stayed, NaN where that is not known or not asked.
     """
 
     table: pa.Table
     X: Floats
+    eligible: npt.NDArray[np.bool_]
     left: Floats
 
     @property
@@ -59,7 +62,7 @@ def known_customers(
     rows = np.flatnonzero(drawn[who])
     known, left = eligible & labels.matured, np.full(len(ids), np.nan)
     left[known] = labels[known].churned
-    return KnownCustomers(table.select(["cutoff", "customer_id"]).take(rows), X[rows], left[rows])
+    return KnownCustomers(table.select(["cutoff", "customer_id"]).take(rows), X[rows], eligible[rows], left[rows])
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Spending:
     X: Floats
     cutoff: npt.NDArray[np.int32]
     customer_ids: npt.NDArray[np.object_]
+    eligible: npt.NDArray[np.bool_]
     left: Floats
     usual_spend_per_28d: Floats
     spend: Floats
@@ -125,7 +129,7 @@ class Spending:
         """
         left, probability = self.left[which], self.probability[which]
         rate = float(np.nanmean(left)) if not np.isnan(left).all() else 1.0
-        probability = np.where(np.isnan(left), 1.0, np.where(np.isnan(probability), rate, probability))
+        probability = np.where(self.eligible[which], np.where(np.isnan(probability), rate, probability), 1.0)
         X = self.X[which]
         return ValueRows(
             {name: X[:, j] for j, name in enumerate(self.catalog.names)}, self.usual_spend_per_28d[which], probability
@@ -156,7 +160,7 @@ def spending(
             probability[i] = chance.get(ids[i], np.nan)
     usual = value.per_28d({name: known.X[:, j] for j, name in enumerate(catalog.names)})
     return Spending(
-        catalog, known.X, cutoff, ids, known.left,
+        catalog, known.X, cutoff, ids, known.eligible, known.left,
         np.zeros(len(cutoff)) if usual is None else np.maximum(np.nan_to_num(usual), 0),
         spent[0], np.maximum(spent[1] - spent[0], 0), probability,
     )  # fmt: skip
