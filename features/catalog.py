@@ -170,6 +170,17 @@ class Catalog:
         return replace(self, features=learned)._reading_given()
 
     @property
+    def without_references(self) -> Catalog:
+        """What leans on no references, which may know of days after a cut-off, nor on a feature that does."""
+        leaning: set[str] = set()
+        while more := [
+            f.name for f in self.features
+            if f.name not in leaning and (_named(f) & leaning or any(need.startswith("references.") for need in f.needs))
+        ]:  # fmt: skip
+            leaning |= set(more)
+        return self.naming(name for name in self.names if name not in leaning)
+
+    @property
     def known_by_contact(self) -> Catalog:
         """The catalog whose vectors are also of those of whom only interactions are known."""
         return replace(self, reductions={**self.reductions, KNOWN_CUSTOMERS: KNOWN_BY_CONTACT})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -237,3 +238,11 @@ def test_a_model_learns_from_no_column_that_only_has_the_order_of_another() -> N
     assert len(images) == len(PEERS)
     assert not images.keys() & set(learned)
     assert set(images.values()) <= set(learned)
+
+
+def test_without_references_neither_what_leans_on_them_nor_what_is_made_of_it_is_left() -> None:
+    rest, leaning = EVERY.without_references, EVERY.by_name["alive_probability"]
+    own = replace(leaning, name="risky_spend", sql="alive_probability * spend_91d", needs=())
+
+    assert set(ALL.names) - set(rest.names) == set()
+    assert EVERY.names != rest.names == replace(EVERY, features=(*EVERY.features, own)).without_references.names

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
@@ -10,13 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.checked import CheckedTables
+from features.console import Stopwatch
+from features.shop import read_shop
+from features.store import Store
 from models.combined_spend import CombinedSpend
 from models.contract_spend import ContractSpend
 from models.cost_of_leaving import CostOfLeaving
 from models.lifetime import LifetimeModel, Spread
 from models.purchase_process import NEEDS, PurchaseProcess
 from models.spend import BoostedSpend, SpendModel, UsualSpend, ValueRows
-from training.train import Trained
+from training.fit_lifetime import fit_lifetime
+from training.study import Study
+from training.train import Trained, prepare_panel
 
 CONTRACT = ContractSpend(30, 1.0, (365.0,), ((0.01, 0.1), (0.005, 0.05)), 0.5, 0.5)
 few = settings(max_examples=40)
@@ -200,3 +208,26 @@ def test_what_is_trained_is_judged_and_says_so(trained: Trained) -> None:
     assert 0.65 < value["coverage"]["within"] < 0.97
     assert 0.4 < value["next_purchase"]["bought"] < 0.7
     assert any(f"judged over {value['days']} days" in limit for limit in trained.bundle.card["limits"])
+
+
+def test_nothing_that_knows_of_later_days_tells_who_left_before_the_first_judged_day(
+    trained: Trained, example_folder: Path, checked: CheckedTables, study: Study, example_store: Store
+) -> None:
+    """References were fitted up to that day; whatever they say of earlier ones, value is learned and judged alike."""
+    prepared = prepare_panel(read_shop(example_folder), checked, study, example_store, Stopwatch())
+    catalog, panel = prepared.catalog, prepared.panel
+    leaning = [name not in catalog.without_references.names for name in catalog.names]
+    altered = replace(panel, X=np.where(leaning, 0.0, panel.X))
+    judged = trained.judgment.judged
+    found = [
+        fit_lifetime(checked, prepared.plan, of, prepared.known, judged, catalog, prepared.value, study)
+        for of in (panel, altered)
+    ]
+    (one, valued), (other, again) = found
+
+    assert sum(leaning) >= 5
+    assert valued is not None
+    assert again is not None
+    assert min(split.calibrate for split in valued.window.splits) < prepared.plan.first_judged
+    assert one.as_dict() == other.as_dict()
+    assert valued.as_dict() == again.as_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -19,7 +20,7 @@ from models.spend import UsualSpend, ValueRows
 from training.bootstrap import draws
 from training.fit_churn import fit_split
 from training.fit_cost_of_leaving import fit_cost_of_leaving
-from training.fit_spend import candidates_of, fit_kept
+from training.fit_spend import candidates_of, fit_kept, without_references
 from training.judge import JudgedCutoff
 from training.judge_value import ValueJudgment, fit_spread, judge_value
 from training.panel import Panel, split_before
@@ -63,12 +64,17 @@ def fit_lifetime(
 def _probabilities(
     planned: Plan, panel: Panel, judged: Sequence[JudgedCutoff], window: Window, catalog: Catalog, study: Study
 ) -> dict[date, tuple[npt.NDArray[np.object_], Floats]]:
-    """By cut-off the eligible customers and their probability of leaving, by a model trained strictly before it."""
+    """By cut-off the eligible customers and their probability of leaving, by a model trained strictly before it.
+
+    Before the first judged cut-off that is a model without what leans on references, which were fitted up to that day.
+    """
     found = {
         day_date(day): (one.customer_ids[one.day == day], one.probability["holdfast"][one.day == day])
         for one in judged for day in np.unique(one.day).tolist()
     }  # fmt: skip
     wanted = {part for split in window.splits for part in (split.judge, split.calibrate) if isinstance(part, date)}
+    catalog, X = without_references(catalog, panel.X)
+    panel = replace(panel, X=X)
     for cutoff in sorted(wanted - found.keys()):
         split = split_before(planned.cutoffs, cutoff, study.churn.meant.label_days)
         if split:

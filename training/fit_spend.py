@@ -58,14 +58,13 @@ def fit_process(spending: Spending, cutoffs: Sequence[date], periods: int, study
 def fit_boosted(spending: Spending, cutoffs: Sequence[date], periods: int, study: Study) -> BoostedSpend | None:
     """Trees on the Tweedie loss, from the usual spend on; more of it, or what lowers the risk, never lowers the value.
 
-    Columns that lean on references are left out: these may know of days after the cut-offs.
+    Columns that lean on references are left out.
     """
     which = spending.at(*cutoffs)
     spent = spending.spend[which]
     if (spent > 0).sum() < _FEWEST_SPENDERS:
         return None
-    kept = [f for f in spending.catalog.features if not any(need.startswith("references.") for need in f.needs)]
-    X = spending.X[which][:, [spending.catalog.names.index(f.name) for f in kept]]
+    kept, X = without_references(spending.catalog, spending.X[which])
     rows, typical, settings = spending.rows(which), float(spent.mean()), study.fit
     window_days = periods * study.churn.horizon_days
     parameters = {
@@ -73,17 +72,23 @@ def fit_boosted(spending: Spending, cutoffs: Sequence[date], periods: int, study
         "num_threads": settings.threads, "deterministic": True, "force_row_wise": True,
         "learning_rate": 0.03, "max_depth": 5, "num_leaves": 15, "min_data_in_leaf": 50, "lambda_l2": 20.0,
         "feature_fraction": 0.2, "bagging_fraction": 0.7, "bagging_freq": 1,
-        "monotone_constraints": [-f.monotone for f in kept],
+        "monotone_constraints": [-f.monotone for f in kept.features],
     }  # fmt: skip
     data = lgb.Dataset(
         X, spent / typical, init_score=start(rows, window_days, typical) - np.log(typical),
-        feature_name=[f.name for f in kept],
+        feature_name=list(kept.names),
     )  # fmt: skip
     booster = lgb.train(parameters, data, num_boost_round=study.value.trees)
     return BoostedSpend(
-        study.churn.horizon_days, periods, typical, decline(spending, cutoffs, window_days), tuple(f.name for f in kept),
+        study.churn.horizon_days, periods, typical, decline(spending, cutoffs, window_days), kept.names,
         booster.model_to_string(),
     )  # fmt: skip
+
+
+def without_references(catalog: Catalog, X: Floats) -> tuple[Catalog, Floats]:
+    """The columns that lean on no references: value is learned and judged on days that these may know more than."""
+    kept = catalog.without_references
+    return kept, X[:, [catalog.names.index(name) for name in kept.names]]
 
 
 def decline(spending: Spending, cutoffs: Sequence[date], window_days: int) -> float:

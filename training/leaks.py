@@ -142,7 +142,7 @@ def _of_features(
     latest, horizon = cutoffs[-_LATEST:], study.churn.horizon_days
     if not latest:
         return [_not_looked_at("features that tell too much", len(catalog.names))]
-    catalog = catalog.naming(f.name for f in catalog.features if not any(n.startswith("references.") for n in f.needs))
+    catalog = catalog.without_references
     table = vectors(checked, catalog, latest, study.vectors.memory_days, store, study.vectors.threads)
     asked = population(checked, study, latest)
     rows = np.flatnonzero(asked.eligible & asked.labels.matured)
