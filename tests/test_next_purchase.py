@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from by_hand import TinyShop
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.check import check_tables
 from features.snapshot import day_number
+from features.store import Store
 from models.next_purchase import NEEDS, NextPurchase, SilenceCurve
-from training.fit_next_purchase import Rhythms, fit_next_purchase, silence_curve
+from training.fit_next_purchase import Rhythms, fit_next_purchase, judge_next_purchase, rhythms, silence_curve
+from training.panel import Split
+from training.spending import KnownCustomers
 
 CUTOFF = date(2024, 1, 1)
 MANY = 400
@@ -80,6 +87,32 @@ def test_what_came_after_the_day_changes_no_curve() -> None:
     then = Rhythms(seen.cutoff, seen.visits, seen.since, seen.gap, unseen)
 
     assert fit_next_purchase(seen, until) == fit_next_purchase(then, until)
+
+
+@pytest.mark.parametrize(("until", "wait"), [("2024-02-01", np.inf), ("2024-02-02", 17.0), ("2024-12-31", 17.0)])
+def test_a_purchase_that_is_not_known_yet_ends_no_silence(
+    tiny_shop: TinyShop, store: Store, until: str, wait: float
+) -> None:
+    """Asked on 15 January of one who buys on the first of every month, by what is known on that midnight."""
+    rows = [{"customer_id": "a", "timestamp": f"2024-{month:02d}-01", "amount": 5} for month in range(1, 13)]
+    checked = replace(check_tables(tiny_shop(rows), store, date(2025, 1, 1)), known_until=date.fromisoformat(until))
+    table = pa.table({"cutoff": pa.array([day_number(date(2024, 1, 15))], pa.int32()), "customer_id": ["a"]})
+    known = KnownCustomers(table, np.ones((1, len(NEEDS))), np.ones(1, bool), np.zeros(1))
+    seen = rhythms(checked, known, NEEDS)
+
+    assert seen is not None
+    assert [wait] == seen.wait_days.tolist()
+
+
+def test_a_day_is_judged_once_it_is_past() -> None:
+    """The first day that anybody is told, as of the midnight that begins it, and as of the one that ends it."""
+    seen, judge = weekly(), CUTOFF + timedelta(days=7 * 20)
+    told = fit_next_purchase(seen, judge).days(dict(zip(NEEDS, (seen.visits, seen.since, seen.gap), strict=True)))
+    days = int(np.round(np.nanmin(told[seen.cutoff == day_number(judge)])))
+    split = Split((CUTOFF,), CUTOFF, judge, (CUTOFF,))
+
+    assert judge_next_purchase(seen, [split], judge + timedelta(days=days)) == {}
+    assert judge_next_purchase(seen, [split], judge + timedelta(days=days + 1))["bought"] > 0.3
 
 
 def test_curves_are_plain_data() -> None:

@@ -47,7 +47,8 @@ def rhythms(checked: CheckedTables, known: KnownCustomers, names: tuple[str, ...
     with connect() as connection:
         connection.register("asked", asked)
         found = connection.sql(
-            "with days as (select distinct customer_id, day from " + str(checked.purchases) + ")"
+            f"with days as (select distinct customer_id, day from {checked.purchases}"
+            f" where day < {day_number(checked.known_until)})"
             " select a.row, min(d.day) - a.cutoff as wait from asked as a left join days as d"
             " on d.customer_id = a.customer_id and d.day >= a.cutoff group by a.row, a.cutoff order by a.row"
         ).fetchnumpy()["wait"]
@@ -106,7 +107,7 @@ def judge_next_purchase(seen: Rhythms, splits: Sequence[Split], known_until: dat
         visits, since, gap = (column[rows] for column in (seen.visits, seen.since, seen.gap))
         days = model.days(dict(zip(NEEDS, (visits, since, gap), strict=True)))
         told.append(~np.isnan(days))
-        past = np.round(days) <= day_number(known_until) - day_number(split.judge)
+        past = np.round(days) < day_number(known_until) - day_number(split.judge)
         bought.append(seen.wait_days[rows][past] <= np.round(days[past]))
         late.append(np.abs(seen.wait_days[rows][past] - np.round(days[past])))
     if not sum(len(one) for one in bought):
