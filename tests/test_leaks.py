@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from year_of_sales import sales
+from year_of_sales import FIRST, sales
 
 from features.behavior import CATALOG
 from features.check import check_tables
@@ -23,9 +23,10 @@ from features.shop import Shop, read_shop
 from features.snapshot import day_date, day_number
 from features.store import Store
 from training.finding import Finding
-from training.foreknowledge import foreknowledge, undated_columns
+from training.foreknowledge import foreknowledge, outcomes_of, undated_columns
 from training.leaks import find_leaks
 from training.moments import loaded_on, moment_findings
+from training.population import population
 from training.study import Study
 from training.study_findings import usable_cutoffs
 
@@ -171,6 +172,20 @@ def test_columns_of_own_vectors_that_repeat_the_label_are_named(honest: CheckedT
     assert {(f.column, f.code) for f in found} == {
         ("given_complained", "HF213"), ("given_state", "HF213"), ("given_closing_note", "HF212"),
     }  # fmt: skip
+
+
+def test_who_had_gone_by_a_day_is_told_from_purchases_before_it(tiny_shop: Callable[..., Shop], store: Store) -> None:
+    """Three stopped on day 120: one brings something back on day 325, one buys again on day 340. The day is the 330th."""
+    days = {"steady": range(0, 364, 14), "gone": range(0, 121, 14), "returning": [*range(0, 121, 14), 325],
+            "late": [*range(0, 121, 14), 340]}  # fmt: skip
+    rows = [{"customer_id": who, "timestamp": str(FIRST + timedelta(days=day)), "amount": 5, "is_return": int(day == 325)}
+            for who in days for day in days[who]]  # fmt: skip
+    shop, first, until = tiny_shop(rows), FIRST + timedelta(days=130), FIRST + timedelta(days=330)
+    checked = replace(check_tables(shop, store, TODAY), known_until=until)
+    outcomes = outcomes_of(checked, STUDY, population(checked, STUDY, (first,)))
+    found = {one.told: dict(zip(one.customers.tolist(), one.left.tolist(), strict=True)) for one in outcomes}
+
+    assert found[f"had gone for good by {until}"] == {"steady": False, "gone": True, "returning": True, "late": True}
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -143,15 +143,12 @@ def _read(checked: CheckedTables, table: str, prefix: str) -> list[Column]:
 
 def _silence_at_the_end(checked: CheckedTables) -> Mapping[str, int]:
     """Days from each buyer's last purchase to the end of what is known."""
-    rows = pq.read_table(checked.path("transactions"), columns=["customer_id", "day"])
-    last = rows.group_by("customer_id").aggregate([("day", "max")])
     end = day_number(checked.known_until)
-    return {
-        customer: end - day
-        for customer, day in zip(
-            last.column("customer_id").to_pylist(), last.column("day_max").to_pylist(), strict=True
-        )
-    }
+    with connect() as connection:
+        found = connection.sql(
+            f"select customer_id, {end} - max(day) from {checked.purchases} where day < {end} group by customer_id"
+        ).fetchall()
+    return dict(found)
 
 
 _SUMS = {
