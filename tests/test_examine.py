@@ -148,7 +148,7 @@ def stability(trained: Trained, panel: Panel, refits: int, trees: int) -> dict |
     from training.panel import split_before
 
     days = sorted({np.datetime64(int(day), "D").astype(object) for day in panel.cutoff})
-    split = split_before(days, judged.cutoff, trained.bundle.definition.horizon_days)
+    split = split_before(days, judged.cutoff, trained.bundle.definition.label_days)
     settings = FitSettings(trees=trees, learning_rate=0.1, min_customers_in_leaf=20)
     return reason_stability(
         panel, split, trained.bundle.catalog, settings, refits, trained.bundle.references.band_edges[1],

@@ -331,6 +331,30 @@ def test_one_feature_that_tells_it_all_is_named(shop: Shop, honest: CheckedTable
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("grace", "named"), [(14, ["HF212", "HF219"]), (150, ["HF212"])])
+def test_a_quick_model_learns_from_no_label_that_was_unknown_on_the_day_it_is_asked_about(
+    tiny_shop: Callable[..., Shop], store: Store, grace: int, named: list[str]
+) -> None:
+    """Whose contract ends within the month has a ticket before. With five months of grace no such end was known by then."""
+    random, terms, tickets, until = np.random.default_rng(1), [], [], FIRST + timedelta(days=600)
+    for who in range(600):
+        end = FIRST + timedelta(days=int(random.integers(100, 600)))
+        month = (end - FIRST).days % 30  # days since a cut-off, which are 30 days apart
+        terms.append({"customer_id": f"c{who}", "started_at": str(FIRST), "ended_at": str(end), "price": 9})
+        day = end - timedelta(days=month + 3)
+        tickets.append({"customer_id": f"c{who}", "timestamp": str(day), "kind": "ticket"})
+    shop = tiny_shop(sales(), subscriptions=terms, interactions=tickets, top=f"known_until = {until}")
+    study = Study.model_validate({
+        "churn": {"definition": "contract", "horizon_days": 30, "grace_days": grace},
+        "cutoffs": {"every_days": 30, "last": FIRST + timedelta(days=420)},
+    })  # fmt: skip
+    catalog = CATALOG.naming(["complaints_28d", "days_since_first_contract"])
+    leaks = find_leaks(shop, study, check_tables(shop, store, TODAY), store, catalog=catalog, customers=20)
+
+    assert named == [f.code for f in leaks.findings if f.column == "complaints_28d"]
+
+
+@pytest.mark.slow
 def test_an_own_family_that_leaks_is_an_error_by_name(shop: Shop, honest: CheckedTables) -> None:
     some = CATALOG.naming(["orders_28d"])
     leaking = replace(

@@ -50,11 +50,11 @@ def lone_features(
 
 def dominance(
     X: npt.NDArray[np.float64], churned: npt.NDArray[np.bool_], cutoff: npt.NDArray[np.int32],
-    catalog: Catalog, cutoffs: Sequence[date], horizon_days: int, seed: int,
+    catalog: Catalog, cutoffs: Sequence[date], label_days: int, seed: int,
 ) -> Iterator[Finding]:  # fmt: skip
     """HF219 where a model of earlier cut-offs is too good at the last one by one feature; arrays of the eligible rows."""
     last = cutoffs[-1]
-    earlier = [day_number(c) for c in cutoffs if c + timedelta(days=horizon_days) <= last]
+    earlier = [day_number(c) for c in cutoffs if c + timedelta(days=label_days) <= last]
     fit, judged = np.isin(cutoff, earlier), cutoff == day_number(last)
     if min(*(int((churned[rows] == side).sum()) for rows in (fit, judged) for side in (True, False))) < _FEWEST:
         return

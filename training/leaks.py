@@ -139,7 +139,7 @@ def _of_features(
     checked: CheckedTables, study: Study, cutoffs: Sequence[date], catalog: Catalog, store: Store | None
 ) -> Iterable[Finding]:
     """Without features over references, which say again what others say and would share their weight."""
-    latest, horizon = cutoffs[-_LATEST:], study.churn.horizon_days
+    latest, definition = cutoffs[-_LATEST:], study.churn.meant
     if not latest:
         return [_not_looked_at("features that tell too much", len(catalog.names))]
     catalog = catalog.without_references
@@ -149,9 +149,10 @@ def _of_features(
     churned, cutoff = asked.labels[rows].churned, table.column("cutoff").to_numpy()[rows]
     X = encode(table, catalog.names, fit_categories(catalog, table))[rows]
     at_last = cutoff == day_number(latest[-1])
+    told = f"churned within {definition.horizon_days} days of {latest[-1]}"
     found = [
-        *lone_features(X[at_last], churned[at_last], catalog, f"churned within {horizon} days of {latest[-1]}"),
-        *dominance(X, churned, cutoff, catalog, latest, horizon, study.fit.seed),
+        *lone_features(X[at_last], churned[at_last], catalog, told),
+        *dominance(X, churned, cutoff, catalog, latest, definition.label_days, study.fit.seed),
     ]
     if not found:
         found.append(Finding("features that tell too much", "train", "ok", "", "",

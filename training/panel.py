@@ -112,7 +112,7 @@ def known_by(until: date, study: Study, checked: CheckedTables) -> tuple[Study, 
     return study.model_copy(update={"cutoffs": cutoffs}), replace(checked, known_until=until)
 
 
-def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_days: int) -> tuple[date, ...]:
+def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, label_days: int) -> tuple[date, ...]:
     """Every cut-off whose labels are known, oldest first.
 
     Raises
@@ -120,10 +120,10 @@ def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_da
     Refusal
         HF303 where history is too short to fit, calibrate and judge.
     """
-    last = settings.last or checked.known_until - timedelta(days=horizon_days)
-    if not is_matured(last, horizon_days, checked.known_until):
+    last = settings.last or checked.known_until - timedelta(days=label_days)
+    if not is_matured(last, label_days, checked.known_until):
         raise Refusal(
-            "HF303", f"cutoffs.last {last} + {horizon_days} days lies after {checked.known_until},"
+            "HF303", f"cutoffs.last {last} + {label_days} days lies after {checked.known_until},"
             " up to which the tables are complete.", "Choose an earlier cutoffs.last.",
         )  # fmt: skip
     first = checked.first_day + timedelta(days=settings.min_history_days)
@@ -131,23 +131,23 @@ def matured_cutoffs(checked: CheckedTables, settings: CutoffSettings, horizon_da
         days = (checked.known_until - checked.first_day).days
         raise Refusal(
             "HF303", f"{days} days of history hold no cut-off: {settings.min_history_days} days must lie before one and"
-            f" {horizon_days} after it.", "Bring more history, or shorten churn.horizon_days or cutoffs.min_history_days.",
+            f" {label_days} after it.", "Bring more history, or shorten churn.horizon_days or cutoffs.min_history_days.",
         )  # fmt: skip
     found = cutoff_grid(first, last, settings.every_days)
-    if len(judging_splits(found, settings.judged, horizon_days)) < settings.judged:
+    if len(judging_splits(found, settings.judged, label_days)) < settings.judged:
         raise Refusal(
             "HF303", f"{len(found)} matured cut-offs lie between {first} and {last};"
             f" fitting, calibrating and judging {settings.judged} of them needs at least"
-            f" {cutoffs_needed(settings, horizon_days)}.",
+            f" {cutoffs_needed(settings, label_days)}.",
             "Bring more history (or a later --until), or lower cutoffs.judged, cutoffs.every_days or"
             " cutoffs.min_history_days.",
         )  # fmt: skip
     return found
 
 
-def cutoffs_needed(settings: CutoffSettings, horizon_days: int) -> int:
+def cutoffs_needed(settings: CutoffSettings, label_days: int) -> int:
     """The fewest matured cut-offs that can be fitted, calibrated and judged, each after the labels of the one before."""
-    return settings.judged + 2 * -(-horizon_days // settings.every_days)
+    return settings.judged + 2 * -(-label_days // settings.every_days)
 
 
 def cutoff_grid(first: date, last: date, every_days: int) -> tuple[date, ...]:
@@ -156,16 +156,16 @@ def cutoff_grid(first: date, last: date, every_days: int) -> tuple[date, ...]:
     return tuple(last - timedelta(days=every_days * k) for k in range(count))[::-1]
 
 
-def judging_splits(cutoffs: Sequence[date], judged: int, horizon_days: int) -> list[Split]:
+def judging_splits(cutoffs: Sequence[date], judged: int, label_days: int) -> list[Split]:
     """One split for each of the last `judged` cut-offs that have enough before them, oldest first."""
-    splits = [split_before(cutoffs, judge, horizon_days) for judge in cutoffs[-judged:]]
+    splits = [split_before(cutoffs, judge, label_days) for judge in cutoffs[-judged:]]
     return [split for split in splits if split]
 
 
-def split_before(cutoffs: Sequence[date], judge: date | None, horizon_days: int) -> Split | None:
+def split_before(cutoffs: Sequence[date], judge: date | None, label_days: int) -> Split | None:
     """The split that judges `judge`, or with None the one that calibrates on the last cut-off."""
-    known = tuple(c for c in cutoffs if judge is None or c + timedelta(days=horizon_days) <= judge)
-    tried = tried_before(known, horizon_days, 1 + _EARLIER)
+    known = tuple(c for c in cutoffs if judge is None or c + timedelta(days=label_days) <= judge)
+    tried = tried_before(known, label_days, 1 + _EARLIER)
     return Split(tried[0].fit, tried[0].on, judge, known, tried[1:]) if tried else None
 
 
