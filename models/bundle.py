@@ -72,7 +72,7 @@ class References:
     band_edges
         Probabilities from which the risk is medium and high.
     base_rate
-        Share of churners in the panel.
+        Mean over the judged cut-offs of the share of churners; folds are judged as one.
     direction
         Of a numeric column 1 where higher values push towards leaving, -1 where lower ones do.
     """

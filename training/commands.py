@@ -73,7 +73,7 @@ def judge(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a bundle was judged: out of time, beside the recency rule and RFM logistic regression.
+    """Show how a bundle was judged: on later days or other customers than it knew, beside rules of thumb.
 
     Example: holdfast judge champion --card card.html
     """

@@ -88,7 +88,8 @@ def prepare_panel(shop: Shop, checked: CheckedTables, study: Study, store: Store
     Raises
     ------
     Refusal
-        HF207 where nothing tells who churned; HF301 to HF303 where there is too little to learn from.
+        HF104 where the study names what the shop has not; HF207 where nothing tells who churned; HF301 to HF303 where
+        there is too little to learn from.
     """
     memory_days, threads = study.vectors.memory_days, study.vectors.threads
     planned = plan(checked, study)
