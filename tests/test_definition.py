@@ -21,7 +21,7 @@ from features.snapshot import day_number
 from features.store import Store
 from models.definition import ChurnDefinition
 from models.habits import ValueColumn, habits
-from training.fit_value import tier_edges
+from training.fit_relationship import tier_edges
 from training.folds import FOLDS, THIRDS, folds, thirds, together
 from training.labels import churn_labels
 from training.plan import plan

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from features.behavior import CATALOG, catalog_of
-from features.catalog import Catalog
 from features.checked import CheckedTables
 from features.refusal import Refusal, did_you_mean
 from features.shop import Shop
-from models.habits import ValueColumn
 from models.playbook import read_playbook
 from training.finding import Finding, refused
 from training.study import Study
-
-_PRICE = "contract_price_per_30d"
+from training.value_column import value_column
 
 
 def require_attributes(checked: CheckedTables, names: Sequence[str]) -> None:
@@ -26,26 +23,6 @@ def require_attributes(checked: CheckedTables, names: Sequence[str]) -> None:
                 "HF104", f"study.toml: judge.slices names {name!r}, which is no attribute of customers and no column of"
                 " vectors in shop.toml.", did_you_mean(name, known),
             )  # fmt: skip
-
-
-def value_column(catalog: Catalog, study: Study) -> ValueColumn:
-    """The column that tells what a customer brings: the one that the study names, else spend, else the contracts' price.
-
-    Raises
-    ------
-    Refusal
-        HF104 where the study names none of the catalog's numeric columns.
-    """
-    numbers = [f.name for f in catalog.features if f.unit != "category"]
-    if study.value.column:
-        if study.value.column not in numbers:
-            raise Refusal(
-                "HF104", f"value.column {study.value.column!r} is no numeric column of this shop's vectors.",
-                did_you_mean(study.value.column, numbers),
-            )  # fmt: skip
-        return ValueColumn(study.value.column, study.value.column_days)
-    known = (ValueColumn(), ValueColumn(_PRICE, 30))
-    return next((column for column in known if column.name in numbers), ValueColumn(""))
 
 
 def named_findings(shop: Shop, checked: CheckedTables, study: Study) -> Iterator[Finding]:

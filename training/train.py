@@ -35,21 +35,23 @@ from training.fit_horizons import fit_horizons, horizon_panels
 from training.fit_interval import fit_interval
 from training.fit_lifetime import fit_lifetime
 from training.fit_next_purchase import fit_next_purchase, judge_next_purchase, rhythms
+from training.fit_references import fit_references
+from training.fit_relationship import fit_relationship
 from training.fit_segments import fit_segments
-from training.fit_value import fit_references, fit_relationship
 from training.fit_vector_references import fit_vector_references
 from training.foreknowledge import refuse_foreknowledge
 from training.grade import beside_champion
 from training.judge import Judgment, judge
 from training.judge_horizons import judge_horizons
 from training.labels import churn_labels
-from training.names import require_attributes, value_column
+from training.names import require_attributes
 from training.panel import Panel, build_panel
 from training.plan import Plan, plan, require_both_kinds
 from training.population import eligible_rows
 from training.spending import KnownCustomers, known_customers
 from training.study import Study, flat
 from training.tune import Tuned, tune_plan
+from training.value_column import value_column
 
 
 @dataclass(frozen=True)
