@@ -113,6 +113,11 @@ def current_id(bundles: Path) -> str:
         ) from None
 
 
+def is_served(bundles: Path, bundle_id: str) -> bool:
+    """Whether CURRENT names this bundle."""
+    return _lines(bundles / _POINTER) == [bundle_id]
+
+
 def current_bundle(bundles: Path) -> Bundle:
     """The published bundle, loaded."""
     bundle_id = current_id(bundles)

@@ -140,7 +140,7 @@ class Explainer:
 
     def _known(self, rows: Sequence[Mapping[str, Any]]) -> _Known:
         names, typical = self.catalog.names, self.typical
-        values = np.array([[_number(row[name]) for name in names] for row in rows], float)
+        values = np.array([[_number(row[name]) for name in names] for row in rows], float).reshape(-1, len(names))
         usual = np.broadcast_to([typical.get(name, np.nan) for name in names], values.shape).copy()
         for j, feature in enumerate(self.catalog.features):
             if feature.usual:

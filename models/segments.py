@@ -26,7 +26,8 @@ class Segment:
 class Segmenter:
     """Nearest centroid in scaled space. Columns flagged `logged` enter as ln(1 + x); missing ones at the centre.
 
-    No id is given twice: `last_number` is the highest that a segment of this segmenter, or of one before it, has borne.
+    `last_number` is the highest number that a segment of this segmenter, or of one that it followed, has borne: none is
+    given twice in such a row.
     """
 
     features: tuple[str, ...]

@@ -104,6 +104,26 @@ def test_another_shop_s_bundle_is_neither_promoted_nor_gone_back_to(unpublished:
 
 
 @pytest.mark.slow
+def test_a_way_back_that_breaks_off_once_it_is_served_stays_so(
+    unpublished: Registry, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import registry
+
+    for name in ("churn/1", "churn/2"):
+        promote_through_gates(unpublished, name, shop, EASY)
+    bundles = unpublished.store.bundles
+
+    def half(*_: Any) -> None:
+        (bundles / "CURRENT").write_text("churn/1\n")
+        raise OSError(28, "No space left on device", "FORMER")
+
+    monkeypatch.setattr(registry, "point_back", half)
+    with pytest.raises(OSError, match="No space left"):
+        go_back(unpublished.store, shop, None)
+    assert "churn/1" == champion_of(unpublished) == current_id(bundles)
+
+
+@pytest.mark.slow
 def test_two_that_promote_at_once_are_held_against_one_another(unpublished: Registry, shop: Shop) -> None:
     """Whoever comes second meets the champion that the first has made: the worse one never comes last."""
     found: list[str | None] = []
@@ -195,6 +215,7 @@ def test_who_is_not_served_is_no_champion_either(
             with pytest.raises(OSError, match="No space left"):
                 promote_through_gates(unpublished, "churn/2", shop, EASY)
         assert before == champion_of(unpublished)
+        assert not unpublished.version("churn/2").was_champion
         promote_through_gates(unpublished, "churn/1", shop, EASY)
 
 

@@ -146,3 +146,7 @@ def test_base_and_all_pushes_are_the_log_odds(trained: Trained) -> None:
     for i, found in enumerate(reasons):
         assert base + sum(reason.push for reason in found) == pytest.approx(logit[i], abs=1e-6)
         assert sorted((r.push for r in found), reverse=True) == [r.push for r in found]
+
+
+def test_of_nobody_there_are_no_reasons() -> None:
+    assert [] == explainer().reasons(np.empty((0, 4)), [])

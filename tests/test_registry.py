@@ -144,9 +144,13 @@ def test_what_was_tried_in_vain_is_what_gates_turned_away_or_was_taken_back(unpu
     for name in ("churn/1", "churn/2"):
         promote_through_gates(unpublished, name, shop, EASY)
     go_back(unpublished.store, shop, None)
-    with unpublished._reached() as client:
-        client.delete_model_version_tag("churn", "3", "turned_away")
-    assert "churn/2" == unpublished.latest_in_vain("churn/1").bundle_id
+    promote_through_gates(unpublished, "churn/3", shop, EASY.model_copy(update={"max_log_loss_worsening": 9}))
+    assert not unpublished.version("churn/3").turned_away, "it has passed since"
+    go_back(unpublished.store, shop, None)
+    taken_back = unpublished.latest_in_vain("churn/1")
+    assert taken_back is not None
+    assert taken_back.was_champion
+    assert unpublished.latest_in_vain("") is None, "where nothing is served, what was is no reason not to learn"
 
 
 @pytest.mark.slow

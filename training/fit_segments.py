@@ -51,7 +51,7 @@ def fit_segments(
     """A segmenter over the behaviour columns that this catalog has, numbered from the biggest spenders down.
 
     Where it has none of them, over the numbers given by the shop that the model looks at most. Segments near those of
-    `before`, the one now in use, keep their id and names; others get ids that none has had.
+    `before`, the one now in use, keep their id and names; others get ids that none had in `before` or those before it.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class Promotion:
 def promote_through_gates(
     registry: Registry, bundle: str, shop: Shop, rules: Gates, other_question: bool = False
 ) -> Promotion:
-    """Make a bundle champion and publish it if it passes every gate; else all stays as it is.
+    """Make a bundle champion and publish it if it passes every gate; else what is served stays, and the gates are noted.
 
     The champion that it is held against is the one at this moment: nobody else promotes meanwhile.
 

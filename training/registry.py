@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
@@ -37,7 +37,7 @@ from features.lock import held
 from features.refusal import Refusal
 from features.store import Store
 from models.bundle import Bundle, load_bundle
-from models.published import place, point, point_back
+from models.published import is_served, place, point, point_back
 from training.card_page import card_page
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -56,7 +56,7 @@ class Version:
     was_champion
         Whether it is or has been published as champion.
     turned_away
-        The gates that it did not pass when it last met them; empty where it has met none.
+        The gates that it did not pass when it last met them; empty where it has passed them since, or has met none.
     """
 
     bundle_id: str
@@ -97,7 +97,7 @@ class Registry:
         """Log one run with all of it, register the model, and call it challenger; the bundle's id.
 
         A run that breaks off is marked as failed, now or by the next one, and no version is made of it; a version that
-        could not be made whole is taken back.
+        could not be made whole is taken back, as long as MLflow answers.
 
         Raises
         ------
@@ -138,7 +138,8 @@ class Registry:
                 client.log_text(run.info.run_id, card_page(bundle, f"{self.model}/{version}"), CARD)
                 client.set_registered_model_alias(self.model, CHALLENGER, version)
             except BaseException:
-                client.delete_model_version(self.model, version)
+                with suppress(MlflowException, RequestException):
+                    client.delete_model_version(self.model, version)
                 raise
         return f"{self.model}/{version}"
 
@@ -148,9 +149,12 @@ class Registry:
             return
         with self._reached() as client:
             latest = max(self._versions(client), key=_number, default=None)
-        if latest and latest.tags.get(_SHOP, shop) != shop:
+        if latest is None:
+            return
+        theirs = latest.tags.get(_SHOP) or self.judgment(self._version(latest))["shop"]  # older ones bear no tag
+        if theirs != shop:
             raise Refusal(
-                "HF406", f"{self.model} holds bundles of the shop {latest.tags[_SHOP]!r}, not of {shop!r}.",
+                "HF406", f"{self.model} holds bundles of the shop {theirs!r}, not of {shop!r}.",
                 "Give each shop a store of its own (HOLDFAST_STORE); on a server that they share, a registered model too,"
                 f" like: export HOLDFAST_MODEL={self.model}-{shop}",
             )  # fmt: skip
@@ -175,14 +179,20 @@ class Registry:
         mine = tuple(sorted(alias for alias, number in aliases.items() if str(number) == str(found.version)))
         return self._version(found, mine)
 
-    def latest_in_vain(self, after: str) -> Version | None:
-        """Of the versions after a bundle (all where it is empty), the latest that the gates have turned away, or that was champion and was taken back."""
+    def latest_in_vain(self, champion: str) -> Version | None:
+        """The latest version that the gates have turned away or, where there is a champion, that was one and was taken back.
+
+        Parameters
+        ----------
+        champion
+            The bundle that is served; earlier versions do not count. Empty where none is.
+        """
+        model, _, number = champion.partition("/")
+        tags, after = {_TURNED_AWAY}, 0
+        if model == self.model:
+            tags, after = tags | {_WAS_CHAMPION}, int(number)
         with self._reached() as client:
-            found = [
-                version for version in self._versions(client)
-                if {_TURNED_AWAY, _WAS_CHAMPION} & version.tags.keys()
-                and _number(version) > int(after.partition("/")[2] or 0)
-            ]  # fmt: skip
+            found = [v for v in self._versions(client) if tags & v.tags.keys() and _number(v) > after]
         return self._version(max(found, key=_number)) if found else None
 
     def champion(self) -> Version | None:
@@ -238,16 +248,20 @@ class Registry:
         with self._reached() as client, self._fetched(version) as folder:
             target = place(folder, self.store.bundles, version.bundle_id)
             former = self.champion()
-            client.set_model_version_tag(self.model, version.number, _WAS_CHAMPION, "yes")
             client.set_registered_model_alias(self.model, CHAMPION, version.number)
             try:
                 (point_back if back else point)(self.store.bundles, version.bundle_id)
             except BaseException:
+                if is_served(self.store.bundles, version.bundle_id):
+                    raise
                 if former:
                     client.set_registered_model_alias(self.model, CHAMPION, former.number)
                 else:
                     client.delete_registered_model_alias(self.model, CHAMPION)
                 raise
+            client.set_model_version_tag(self.model, version.number, _WAS_CHAMPION, "yes")
+            if version.turned_away:
+                client.delete_model_version_tag(self.model, version.number, _TURNED_AWAY)
         return target
 
     def turn_away(self, version: Version, gates: Iterable[str]) -> None:
@@ -307,7 +321,9 @@ class Registry:
         known = client.get_experiment_by_name(name)
         if known:
             return str(known.experiment_id)
-        place = (self.store.mlflow / "artifacts").as_uri() if self.local else None
+        # a database alone keeps no files: without a place they would lie wherever this process was started
+        served = self.store.mlflow_uri.startswith("http")
+        place = None if served else (self.store.mlflow / "artifacts").as_uri()
         return str(client.create_experiment(name, artifact_location=place))
 
 

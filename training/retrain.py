@@ -89,9 +89,10 @@ def reasons_to_retrain(
             f" {study.retrain.after_days} wanted, and nothing else has changed"
         )
     if later := _comparable_from(champion, planned, study):
+        when = f" before {later} is known" if later > checked.known_until else ""
         return (
             [],
-            f"{'; '.join(found)}; but no cut-off to compare it on is new to {champion.id} before {later} is known",
+            f"{'; '.join(found)}; but no cut-off to compare it on is new to {champion.id}{when}",
         )
     return _unless_tried(found, tried, checked, study)
 

@@ -104,7 +104,7 @@ def _tried_in_vain(registry: Registry, champion: Bundle | None) -> TriedInVain |
         return None
     try:
         card = registry.card(version)
-    except Refusal:  # its files are gone; that must not stop learning for good
+    except Refusal:  # its files cannot be read; that must not stop learning for good
         return None
     return TriedInVain(
         version.bundle_id, version.turned_away, card["study"], date.fromisoformat(card["data"]["known_until"])

@@ -44,13 +44,13 @@ def history_needed(study: Study) -> int:
 
 def usable_cutoffs(checked: CheckedTables, study: Study) -> tuple[date, ...]:
     """The matured cut-offs that training would take, or as many as there are where it would refuse; oldest first."""
-    settings, horizon = study.cutoffs, timedelta(days=study.churn.meant.label_days)
+    settings = study.cutoffs
     try:
         return plan(checked, study).cutoffs
     except Refusal as refusal:
         if refusal.code == "HF207" or study.churn.definition == "given":
             return ()
-        matured = checked.known_until - horizon
+        matured = checked.known_until - timedelta(days=study.churn.meant.label_days)
         last = min(settings.last or matured, matured)
         first = checked.first_day + timedelta(days=settings.min_history_days)
         return cutoff_grid(first, last, settings.every_days)

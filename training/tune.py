@@ -145,17 +145,14 @@ def tune_plan(panel: Panel, planned: Plan, catalog: Catalog, study: Study) -> tu
     """What was found for each split that is judged, then for the champion.
 
     In time one search before the first judged cut-off serves all; of folds each split has its own, and the champion
-    that of all of them.
+    that of all of them. They share the seconds evenly, so that what is served is searched for as long as what is judged.
     """
     searches = planned.searches
     if not study.tune.trials:
         return (Tuned(study.fit),) * (len(planned.splits) + 1)
-    left, found = float(study.tune.seconds), []
+    seconds = study.tune.seconds / max(1, len(searches))
     with progress("tuning", len(searches) * study.tune.trials) as done:
-        for number, tried in enumerate(searches):
-            begun = monotonic()
-            found.append(tune(panel, tried, catalog, study.fit, study.tune, left / (len(searches) - number), done))
-            left = max(0.0, left - (monotonic() - begun))
+        found = [tune(panel, tried, catalog, study.fit, study.tune, seconds, done) for tried in searches]
     return tuple(found) if len(found) > 1 else tuple(found) * (len(planned.splits) + 1)
 
 
