@@ -73,9 +73,11 @@ def _probabilities(
         for one in judged for day in np.unique(one.day).tolist()
     }  # fmt: skip
     wanted = {part for split in window.splits for part in (split.judge, split.calibrate) if isinstance(part, date)}
-    catalog, X = without_references(catalog, panel.X)
-    panel = replace(panel, X=X)
-    for cutoff in sorted(wanted - found.keys()):
+    missing = sorted(wanted - found.keys())
+    if missing:
+        catalog, X = without_references(catalog, panel.X)
+        panel = replace(panel, X=X)
+    for cutoff in missing:
         split = split_before(planned.cutoffs, cutoff, study.churn.meant.label_days)
         if split:
             rows = panel.at(cutoff)

@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.types.schema import ColSpec, Schema
 from requests.exceptions import RequestException
 
@@ -61,7 +62,6 @@ class Version:
 
     bundle_id: str
     run_id: str
-    aliases: tuple[str, ...]
     was_champion: bool
     turned_away: str = ""
 
@@ -148,7 +148,7 @@ class Registry:
         if not self.exists:
             return
         with self._reached() as client:
-            latest = max(self._versions(client), key=_number, default=None)
+            latest = _latest(self._versions(client))
         if latest is None:
             return
         theirs = latest.tags.get(_SHOP) or self.judgment(self._version(latest))["shop"]  # older ones bear no tag
@@ -164,20 +164,18 @@ class Registry:
         with self._reached() as client:
             try:
                 if name == "latest":
-                    found = max(self._versions(client), key=_number, default=None)
+                    found = _latest(self._versions(client))
                     if found is None:
                         raise self._unknown(name)
                 elif name.removeprefix(f"{self.model}/").isdigit():
                     found = client.get_model_version(self.model, name.removeprefix(f"{self.model}/"))
                 else:
                     found = client.get_model_version_by_alias(self.model, name)
-                aliases = client.get_registered_model(self.model).aliases
             except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"):
                     raise self._unknown(name) from None
                 raise
-        mine = tuple(sorted(alias for alias, number in aliases.items() if str(number) == str(found.version)))
-        return self._version(found, mine)
+        return self._version(found)
 
     def latest_in_vain(self, champion: str) -> Version | None:
         """The latest version that the gates have turned away or, where there is a champion, that was one and was taken back.
@@ -192,8 +190,8 @@ class Registry:
         if model == self.model:
             tags, after = tags | {_WAS_CHAMPION}, int(number)
         with self._reached() as client:
-            found = [v for v in self._versions(client) if tags & v.tags.keys() and _number(v) > after]
-        return self._version(max(found, key=_number)) if found else None
+            found = _latest(v for v in self._versions(client) if tags & v.tags.keys() and _number(v) > after)
+        return self._version(found) if found else None
 
     def champion(self) -> Version | None:
         """The present champion, or None."""
@@ -300,12 +298,10 @@ class Registry:
                 "Is it running, is there space on its disk, and is MLFLOW_TRACKING_URI right?",
             ) from error  # fmt: skip
 
-    def _version(self, found: ModelVersion, aliases: tuple[str, ...] = ()) -> Version:
+    def _version(self, found: ModelVersion) -> Version:
         run_id = found.run_id or found.tags["run_id"]
-        return Version(
-            f"{self.model}/{found.version}", run_id, aliases, _WAS_CHAMPION in found.tags,
-            found.tags.get(_TURNED_AWAY, ""),
-        )  # fmt: skip
+        tags = found.tags
+        return Version(f"{self.model}/{found.version}", run_id, _WAS_CHAMPION in tags, tags.get(_TURNED_AWAY, ""))
 
     def _versions(self, client: mlflow.MlflowClient) -> list[ModelVersion]:
         return list(client.search_model_versions(f"name='{self.model}'"))
@@ -322,13 +318,17 @@ class Registry:
         if known:
             return str(known.experiment_id)
         # a database alone keeps no files: without a place they would lie wherever this process was started
-        served = self.store.mlflow_uri.startswith("http")
-        place = None if served else (self.store.mlflow / "artifacts").as_uri()
+        is_database = self.store.mlflow_uri.startswith(tuple(DATABASE_ENGINES))
+        place = (self.store.mlflow / "artifacts").as_uri() if is_database else None
         return str(client.create_experiment(name, artifact_location=place))
 
 
 def _number(version: ModelVersion) -> int:
     return int(version.version)
+
+
+def _latest(versions: Iterable[ModelVersion]) -> ModelVersion | None:
+    return max(versions, key=_number, default=None)
 
 
 def _fail_abandoned(client: mlflow.MlflowClient, experiment: str, started_ms: int) -> None:

@@ -90,10 +90,7 @@ def reasons_to_retrain(
         )
     if later := _comparable_from(champion, planned, study):
         when = f" before {later} is known" if later > checked.known_until else ""
-        return (
-            [],
-            f"{'; '.join(found)}; but no cut-off to compare it on is new to {champion.id}{when}",
-        )
+        return [], f"{'; '.join(found)}; but no cut-off to compare it on is new to {champion.id}{when}"
     return _unless_tried(found, tried, checked, study)
 
 
